@@ -1,0 +1,32 @@
+//! Registry vocabulary and rules, without IO.
+//!
+//! Everything here is a value or a pure function: no files, no clock, no network, no runtime. Text is parsed into a
+//! type once, at the edge, and the type's existence proves the rule; what is printed is the exact canonical text
+//! that clients of the registry read (registry spec, section 2).
+//!
+//! | modules | for |
+//! | --- | --- |
+//! | [`name`], [`version`], [`range`], [`license`], [`owner`], [`location`], [`time`], [`digest`], [`text`] | scalars |
+//! | [`manifest`], [`metadata`], [`manifest_index`], [`package_set`] | what the registry holds, with its exact text |
+//! | [`operation`] | what clients ask for |
+//! | [`solver`] | which versions go together |
+//! | [`purescript`] | the start of a `.purs` file |
+//! | [`json`] | how all of it is read and written |
+
+pub mod digest;
+pub mod json;
+pub mod license;
+pub mod location;
+pub mod manifest;
+pub mod manifest_index;
+pub mod metadata;
+pub mod name;
+pub mod operation;
+pub mod owner;
+pub mod package_set;
+pub mod purescript;
+pub mod range;
+pub mod solver;
+pub mod text;
+pub mod time;
+pub mod version;
