@@ -1,0 +1,130 @@
+//! Blobs as files named by their digest: `ab/cd/abcd…`.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use docket_core::digest::Sha256;
+
+use crate::Error;
+
+#[derive(Debug, Clone)]
+pub(crate) struct LocalDirectory {
+    root: Arc<PathBuf>,
+}
+
+impl LocalDirectory {
+    pub(crate) fn open(root: PathBuf) -> Result<Self, Error> {
+        match fs::create_dir_all(&root) {
+            Ok(()) => Ok(Self { root: Arc::new(root) }),
+            Err(cause) => Err(Error::Directory { path: root, cause }),
+        }
+    }
+
+    fn path(&self, digest: Sha256) -> PathBuf {
+        let hex = digest.hex();
+        self.root.join(&hex[0..2]).join(&hex[2..4]).join(hex)
+    }
+
+    pub(crate) async fn put(&self, bytes: Bytes) -> Result<Sha256, Error> {
+        let this = self.clone();
+        blocking(move || {
+            let digest = Sha256::of(&bytes);
+            let failed = |cause| Error::Io {
+                doing: "write",
+                digest,
+                cause,
+            };
+            write_durably(this.path(digest), &bytes).map_err(failed)?;
+            Ok(digest)
+        })
+        .await
+    }
+
+    pub(crate) async fn find(&self, digest: Sha256) -> Result<Option<Bytes>, Error> {
+        let path = self.path(digest);
+        blocking(move || match fs::read(path) {
+            Ok(bytes) => Ok(Some(bytes.into())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(cause) => Err(Error::Io {
+                doing: "read",
+                digest,
+                cause,
+            }),
+        })
+        .await
+    }
+
+    pub(crate) async fn contains(&self, digest: Sha256) -> Result<bool, Error> {
+        let path = self.path(digest);
+        blocking(move || {
+            path.try_exists().map_err(|cause| Error::Io {
+                doing: "read",
+                digest,
+                cause,
+            })
+        })
+        .await
+    }
+}
+
+/// Writes the whole file beside its place, makes it durable and moves it there: a reader sees all of it or nothing.
+fn write_durably(path: PathBuf, bytes: &[u8]) -> io::Result<()> {
+    if path.try_exists()? {
+        return Ok(());
+    }
+    let folder = path.parent().expect("a blob's path has a folder");
+    fs::create_dir_all(folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(&path)?;
+    // The folder's entry must reach the disk too, or a power cut could take the blob away under its row.
+    File::open(folder)?.sync_all()
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work)
+        .await
+        .expect("blocking file work does not panic and is not cancelled")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Storage;
+
+    fn store() -> (tempfile::TempDir, Storage) {
+        let directory = tempfile::tempdir().unwrap();
+        let storage = Storage::local(directory.path()).unwrap();
+        (directory, storage)
+    }
+
+    /// What was stored comes back, and storing it twice is fine.
+    #[tokio::test]
+    async fn a_blob_comes_back_under_its_digest() {
+        let (_directory, storage) = store();
+        let digest = storage.put(Bytes::from_static(b"hello")).await.unwrap();
+        assert_eq!(storage.put(Bytes::from_static(b"hello")).await.unwrap(), digest);
+        assert_eq!(storage.find(digest).await.unwrap().unwrap(), "hello");
+        assert!(storage.find(Sha256::of(b"other")).await.unwrap().is_none());
+    }
+
+    /// Bytes that changed on disk are refused, not served.
+    #[tokio::test]
+    async fn a_damaged_blob_is_refused() {
+        let (directory, storage) = store();
+        let digest = storage.put(Bytes::from_static(b"hello")).await.unwrap();
+        let hex = digest.hex();
+        fs::write(
+            directory.path().join(&hex[0..2]).join(&hex[2..4]).join(&hex),
+            b"hullo",
+        )
+        .unwrap();
+        assert!(matches!(storage.find(digest).await, Err(Error::Damaged { .. })));
+    }
+}
