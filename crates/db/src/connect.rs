@@ -1,0 +1,161 @@
+//! Opening a database from its URL.
+
+use std::{io, str::FromStr, time::Duration};
+
+use sqlx::{
+    ConnectOptions, PgPool, SqlitePool,
+    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use crate::{Error, Tx};
+
+/// How long a caller waits for a connection of the pool, and a starting program for the server.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// By default each statement of PostgreSQL sees a newer state; SQLite shows one state to a whole transaction by itself.
+const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// How many connections one process keeps at most.
+const MAX_CONNECTIONS: u32 = 16;
+
+/// A database: a handle that is cheap to clone.
+#[derive(Debug, Clone)]
+pub enum Db {
+    /// SQLite in WAL mode: many readers, and one writer behind a pool of a single connection, so that writers wait
+    /// in line here instead of failing halfway with `SQLITE_BUSY`.
+    Sqlite {
+        /// Connections for reading.
+        read: SqlitePool,
+        /// The one connection for writing.
+        write: SqlitePool,
+    },
+    /// PostgreSQL.
+    Postgres(PgPool),
+}
+
+impl Db {
+    /// Opens the database named by `url` (`sqlite:PATH` or `postgres://user:password@host:port/name`) and checks that it answers.
+    ///
+    /// A SQLite file is created when it does not exist.
+    ///
+    /// # Errors
+    /// At once, when the URL is not understood or the database cannot be reached. The text never holds a password.
+    pub async fn connect(url: &str) -> Result<Self, Error> {
+        if url.starts_with("sqlite:") {
+            Self::open_sqlite(url).await
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Self::open_postgres(url).await
+        } else {
+            Err(Error::UnknownScheme)
+        }
+    }
+
+    async fn open_sqlite(url: &str) -> Result<Self, Error> {
+        let place = url.trim_start_matches("sqlite:").to_owned();
+        let unreachable = |cause| Error::Unreachable {
+            place: place.clone(),
+            cause,
+        };
+        // FULL, because a job that was accepted must survive a power cut (architecture.md §4).
+        let options = SqliteConnectOptions::from_str(url)
+            .map_err(&unreachable)?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(CONNECT_TIMEOUT)
+            .disable_statement_logging();
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(CONNECT_TIMEOUT)
+            .connect_with(options.clone())
+            .await
+            .map_err(&unreachable)?;
+        let read = SqlitePoolOptions::new()
+            .max_connections(MAX_CONNECTIONS)
+            .acquire_timeout(CONNECT_TIMEOUT)
+            .connect_with(options.read_only(true))
+            .await
+            .map_err(&unreachable)?;
+        Ok(Self::Sqlite { read, write })
+    }
+
+    async fn open_postgres(url: &str) -> Result<Self, Error> {
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|cause| Error::Unreachable {
+                place: "the configured URL".to_owned(),
+                cause,
+            })?
+            .application_name("docket")
+            .disable_statement_logging();
+        let place = format!(
+            "{}:{}/{}",
+            options.get_host(),
+            options.get_port(),
+            options.get_database().unwrap_or_default()
+        );
+        // One connection first: the pool would hide a refused connection behind its own time-out.
+        let first = tokio::time::timeout(CONNECT_TIMEOUT, options.connect());
+        let silent = |_elapsed| {
+            let text = format!("no answer within {CONNECT_TIMEOUT:?}");
+            Err(io::Error::new(io::ErrorKind::TimedOut, text).into())
+        };
+        let first = first.await.unwrap_or_else(silent);
+        drop(first.map_err(|cause| Error::Unreachable { place, cause })?);
+        let pool = PgPoolOptions::new()
+            .max_connections(MAX_CONNECTIONS)
+            .acquire_timeout(CONNECT_TIMEOUT)
+            .connect_lazy_with(options);
+        Ok(Self::Postgres(pool))
+    }
+
+    /// Begins a transaction for reading; what it reads is one consistent state.
+    ///
+    /// # Errors
+    /// When no connection can be had.
+    pub async fn read(&self) -> Result<Tx, Error> {
+        Ok(match self {
+            Self::Sqlite { read, .. } => Tx::Sqlite(read.begin().await?),
+            Self::Postgres(pool) => Tx::Postgres(pool.begin_with(BEGIN_READ).await?),
+        })
+    }
+
+    /// Begins a transaction for writing. On SQLite it takes the write lock immediately.
+    ///
+    /// # Errors
+    /// When no connection can be had.
+    pub async fn write(&self) -> Result<Tx, Error> {
+        Ok(match self {
+            Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// Opens a connection that hears notifications, on PostgreSQL; `None` on SQLite, where there is only one process.
+    ///
+    /// # Errors
+    /// When no connection can be had.
+    pub async fn listener(&self) -> Result<Option<PgListener>, Error> {
+        match self {
+            Self::Sqlite { .. } => Ok(None),
+            Self::Postgres(pool) => Ok(Some(PgListener::connect_with(pool).await?)),
+        }
+    }
+
+    /// True on PostgreSQL.
+    pub fn is_postgres(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+
+    /// Closes all connections after the queries under way; on SQLite this also writes the log back into the file.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite { read, write } => {
+                read.close().await;
+                write.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The two-database seam: one [`Db`] that is SQLite or PostgreSQL, transactions, migrations and test databases.
+//!
+//! It owns no tables. Stores elsewhere write each query once and run it on whichever database a [`Tx`] belongs to
+//! with [`on!`]; where the two dialects differ, both texts stand side by side in the store.
+
+mod connect;
+mod migrate;
+mod tx;
+
+pub use connect::Db;
+pub use migrate::{Migration, Product};
+pub use tx::Tx;
+
+#[doc(hidden)]
+pub use sqlx;
+
+/// Why the database could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configured URL names no database we speak.
+    #[error("the database URL must begin with `sqlite:` or `postgres://`")]
+    UnknownScheme,
+    /// The database did not accept a connection.
+    #[error("the database at {place} cannot be reached")]
+    Unreachable {
+        /// Where it was looked for, without user name or password.
+        place: String,
+        /// What the driver said.
+        #[source]
+        cause: sqlx::Error,
+    },
+    /// A schema change failed, or the database was changed by a newer or different program.
+    #[error("the {product} tables could not be brought up to date")]
+    Migration {
+        /// Which set of tables.
+        product: &'static str,
+        /// What the migrator said.
+        #[source]
+        cause: Box<sqlx::migrate::MigrateError>,
+    },
+    /// A query failed.
+    #[error("a database query failed")]
+    Query(#[from] sqlx::Error),
+    /// A stored row does not decode.
+    #[error("table {table}, row {key}: column {column} holds a value that does not decode")]
+    Corrupt {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// The row's key.
+        key: String,
+        /// What the decoder said.
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl Error {
+    /// Returns a closure that names table, column and key of a value that did not decode.
+    pub fn corrupt<E: std::error::Error + Send + Sync + 'static>(
+        table: &'static str,
+        column: &'static str,
+        key: impl ToString,
+    ) -> impl FnOnce(E) -> Self {
+        let key = key.to_string();
+        move |cause| Self::Corrupt {
+            table,
+            column,
+            key,
+            cause: Box::new(cause),
+        }
+    }
+}
+
+/// Runs one query on whichever database a [`Tx`] belongs to: `on!(tx, conn => query.fetch_all(conn))`.
+///
+/// The expression is compiled once for each driver; it must be a future of `Result<T, sqlx::Error>` with one `T`.
+#[macro_export]
+macro_rules! on {
+    ($tx:expr, $conn:ident => $query:expr) => {
+        match $tx {
+            $crate::Tx::Sqlite(inner) => {
+                let $conn = &mut **inner;
+                $query.await
+            }
+            $crate::Tx::Postgres(inner) => {
+                let $conn = &mut **inner;
+                $query.await
+            }
+        }
+        .map_err($crate::Error::from)
+    };
+}
+
+/// Executes one statement on whichever database a [`Tx`] belongs to and gives the number of rows it touched:
+/// `execute!(tx, sqlx::query(SQL).bind(id))`.
+#[macro_export]
+macro_rules! execute {
+    ($tx:expr, $query:expr) => {
+        match $tx {
+            $crate::Tx::Sqlite(inner) => $query
+                .execute(&mut **inner)
+                .await
+                .map(|done| done.rows_affected()),
+            $crate::Tx::Postgres(inner) => $query
+                .execute(&mut **inner)
+                .await
+                .map(|done| done.rows_affected()),
+        }
+        .map_err($crate::Error::from)
+    };
+}

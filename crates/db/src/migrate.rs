@@ -1,0 +1,72 @@
+//! Bringing a product's tables up to date.
+
+use sqlx::migrate::{MigrationType, Migrator};
+
+use crate::{Db, Error};
+
+/// One schema change, in both dialects under one name.
+#[derive(Debug, Clone, Copy)]
+pub struct Migration {
+    /// Its position: migrations run in this order, each once.
+    pub version: i64,
+    /// Its name, equal to the file's.
+    pub name: &'static str,
+    /// The text for SQLite.
+    pub sqlite: &'static str,
+    /// The text for PostgreSQL.
+    pub postgres: &'static str,
+}
+
+/// The tables of one product, with a table of its own that remembers which changes were made.
+#[derive(Debug, Clone, Copy)]
+pub struct Product {
+    /// The folder under `migrations/`.
+    pub name: &'static str,
+    /// Where it is remembered which migrations ran.
+    pub history_table: &'static str,
+    /// All of them, oldest first.
+    pub migrations: &'static [Migration],
+}
+
+impl Product {
+    /// Runs the migrations that `db` has not seen yet. Safe to call from many processes at once.
+    ///
+    /// # Errors
+    /// When a merged migration was edited, or one of them fails; the failing one leaves no trace.
+    pub async fn migrate(&self, db: &Db) -> Result<(), Error> {
+        let postgres = matches!(db, Db::Postgres(_));
+        let migrations = self.migrations.iter().map(|migration| {
+            let sql = if postgres {
+                migration.postgres
+            } else {
+                migration.sqlite
+            };
+            sqlx::migrate::Migration::new(
+                migration.version,
+                migration.name.into(),
+                MigrationType::Simple,
+                sqlx::SqlSafeStr::into_sql_str(sql),
+                false,
+            )
+        });
+        let mut migrator = Migrator::with_migrations(migrations.collect());
+        migrator.dangerous_set_table_name(self.history_table);
+        // A newer program may have migrated already while this older one still runs (rolling upgrade).
+        migrator.set_ignore_missing(true);
+        let done = match db {
+            // sqlx locks out other processes only on PostgreSQL; here the write lock of one transaction around it all does.
+            Db::Sqlite { write, .. } => {
+                let mut tx = write.begin_with("BEGIN IMMEDIATE").await?;
+                match migrator.run(&mut *tx).await {
+                    Ok(()) => tx.commit().await.map_err(Into::into),
+                    failed => failed,
+                }
+            }
+            Db::Postgres(pool) => migrator.run(pool).await,
+        };
+        done.map_err(|cause| Error::Migration {
+            product: self.name,
+            cause: Box::new(cause),
+        })
+    }
+}

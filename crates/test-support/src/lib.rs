@@ -1,0 +1,36 @@
+//! What tests share: a fresh, real database for each test, on both kinds. Only ever a dev-dependency.
+
+mod database;
+
+pub use database::{TestDb, postgres, sqlite};
+
+/// Writes a test once and runs it on SQLite and on PostgreSQL, each with a fresh database.
+///
+/// ```ignore
+/// on_both_databases! {
+///     /// A promise, in a sentence.
+///     async fn the_name_of_the_promise(db: TestDb) { … }
+/// }
+/// ```
+#[macro_export]
+macro_rules! on_both_databases {
+    ($($(#[$attribute:meta])* async fn $name:ident($db:ident: TestDb) $body:block)+) => {$(
+        $(#[$attribute])*
+        mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+
+            async fn promise($db: $crate::TestDb) $body
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_sqlite() {
+                promise($crate::sqlite().await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_postgres() {
+                promise($crate::postgres().await).await;
+            }
+        }
+    )+};
+}
