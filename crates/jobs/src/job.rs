@@ -1,0 +1,153 @@
+//! What a job is.
+
+use std::{fmt, str::FromStr};
+
+use docket_core::{name::PackageName, time::Timestamp, version::Version};
+use uuid::Uuid;
+
+/// Names one job. UUID v7: ids sort by the time of their creation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JobId(Uuid);
+
+impl JobId {
+    /// Makes a new id.
+    pub fn random() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
+impl FromStr for JobId {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Uuid::parse_str(text).map(Self)
+    }
+}
+
+/// Where a job is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobState {
+    /// Waits for a worker, a lock or its next attempt.
+    Queued,
+    /// A worker holds its lease.
+    Running,
+    /// Ended well.
+    Succeeded,
+    /// Ended with an error code.
+    Failed,
+    /// Ended because somebody said so.
+    Cancelled,
+}
+
+impl JobState {
+    /// The word used in the database and in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// True when nothing will happen to the job any more.
+    pub fn is_finished(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
+    }
+}
+
+/// A state word that no version of this program wrote.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not a job state")]
+pub struct UnknownState(String);
+
+impl FromStr for JobState {
+    type Err = UnknownState;
+
+    fn from_str(text: &str) -> Result<Self, UnknownState> {
+        [
+            Self::Queued,
+            Self::Running,
+            Self::Succeeded,
+            Self::Failed,
+            Self::Cancelled,
+        ]
+        .into_iter()
+        .find(|state| state.as_str() == text)
+        .ok_or_else(|| UnknownState(text.to_owned()))
+    }
+}
+
+/// Work to be stored.
+#[derive(Debug, Clone)]
+pub struct NewJob {
+    /// Which handler runs it: `publish`, …
+    pub kind: &'static str,
+    /// Higher runs first; 0 is usual.
+    pub priority: i64,
+    /// What the handler needs: JSON text.
+    pub payload: String,
+    /// The package it is about.
+    pub package_name: Option<PackageName>,
+    /// The version it is about.
+    pub package_version: Option<Version>,
+    /// Equal keys are the same operation: while one is active no second one is stored.
+    pub dedup_key: String,
+    /// The locks it needs, such as `package/prelude`: no two jobs that share one run at once.
+    pub locks: Vec<String>,
+    /// The job that asked for it.
+    pub parent: Option<JobId>,
+}
+
+/// What became of an [`Jobs::enqueue`](crate::Jobs::enqueue).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Enqueued {
+    /// The job that does the work.
+    pub job: JobId,
+    /// False when that job existed already.
+    pub created: bool,
+}
+
+/// A stored job.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Its name.
+    pub id: JobId,
+    /// Which handler runs it.
+    pub kind: String,
+    /// Where it is in its life.
+    pub state: JobState,
+    /// What the handler needs: JSON text.
+    pub payload: String,
+    /// The package it is about.
+    pub package_name: Option<String>,
+    /// The version it is about.
+    pub package_version: Option<String>,
+    /// How often a worker has taken it.
+    pub attempt: i64,
+    /// How many of these attempts ended with a lapsed lease.
+    pub resets: i64,
+    /// How many of these attempts ended with a service of ours unavailable.
+    pub retries: i64,
+    /// Not run before this time.
+    pub run_after: Timestamp,
+    /// When it was stored.
+    pub created_at: Timestamp,
+    /// When the current or last attempt began.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// Why it failed: a code of `docs/problems.md`.
+    pub error_code: Option<String>,
+    /// The same for people.
+    pub error_detail: Option<String>,
+    /// How many lines its log has.
+    pub log_seq: i64,
+}

@@ -1,0 +1,116 @@
+//! Jobs: stored, locked work; the leases that run it; and the log that everyone can follow.
+//!
+//! A client's operation is [`Jobs::enqueue`]d inside the transaction that makes it necessary. A [`worker`] claims ready
+//! jobs, holds a lease on each while its handler runs, and ends them. Everything a run writes carries its attempt number
+//! and is refused once another attempt has begun (fencing). See ARCHITECTURE.md, "Jobs" and "Logs".
+
+mod clock;
+mod job;
+mod log;
+mod run;
+mod signal;
+mod store;
+mod tail;
+pub mod worker;
+
+use docket_db::{Db, Error, Migration, Product, Tx};
+
+pub use clock::Clock;
+pub use job::{Enqueued, Job, JobId, JobState, NewJob};
+pub use log::{JobLog, Level, LogLine};
+pub use run::{Failure, Run};
+pub use store::{
+    jobs::{JobFilter, Order},
+    lines::LineFilter,
+};
+pub use tail::{Tail, TailPage};
+
+/// The tables of this crate.
+pub const TABLES: Product = Product {
+    name: "jobs",
+    history_table: "docket_jobs_migration",
+    migrations: &[Migration {
+        version: 1,
+        name: "0001_jobs",
+        sqlite: include_str!("../../../migrations/jobs/sqlite/0001_jobs.sql"),
+        postgres: include_str!("../../../migrations/jobs/postgres/0001_jobs.sql"),
+    }],
+};
+
+/// The job queue of one database: a handle that is cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Jobs {
+    db: Db,
+    clock: Clock,
+    signals: signal::Signals,
+}
+
+impl Jobs {
+    /// Opens the queue. On PostgreSQL this also begins to hear what other processes enqueue and log.
+    pub fn new(db: Db, clock: Clock) -> Self {
+        let signals = signal::Signals::start(&db);
+        Self { db, clock, signals }
+    }
+
+    /// The database the queue lives in.
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// The time as the queue sees it.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Stores `new` in `tx`, unless an active job of the same operation exists: then that one is returned.
+    ///
+    /// Call [`Jobs::wake_workers`] after the commit.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn enqueue(&self, tx: &mut Tx, new: &NewJob) -> Result<Enqueued, Error> {
+        store::jobs::insert(tx, new, self.clock.now()).await
+    }
+
+    /// Tells the workers of this process that a job may be ready; other processes hear it from the database.
+    pub fn wake_workers(&self) {
+        self.signals.job_ready();
+    }
+
+    /// Returns the newest job that ended well for the same operation, if any.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn find_succeeded(&self, tx: &mut Tx, dedup_key: &str) -> Result<Option<Job>, Error> {
+        store::jobs::find_succeeded(tx, dedup_key).await
+    }
+
+    /// Returns one job.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn find(&self, tx: &mut Tx, id: JobId) -> Result<Option<Job>, Error> {
+        store::jobs::find(tx, id).await
+    }
+
+    /// Returns the jobs that pass `filter`, in its order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list(&self, tx: &mut Tx, filter: &JobFilter) -> Result<Vec<Job>, Error> {
+        store::jobs::list(tx, filter).await
+    }
+
+    /// Returns the log lines of `job` that pass `filter`, in its order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn lines(&self, tx: &mut Tx, job: JobId, filter: &LineFilter) -> Result<Vec<LogLine>, Error> {
+        store::lines::list(tx, job, filter).await
+    }
+
+    /// Follows the log of `job` from the line after `after_seq`.
+    pub fn tail(&self, job: JobId, after_seq: i64, level: Level) -> Tail {
+        Tail::new(self.clone(), job, after_seq, level)
+    }
+}

@@ -1,0 +1,181 @@
+//! Storing and finding jobs.
+
+use docket_core::time::Timestamp;
+use docket_db::{Error, Tx, execute, on};
+
+use crate::{Enqueued, Job, JobId, NewJob, signal};
+
+/// The order of a list of jobs, by creation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// Oldest first.
+    #[default]
+    Ascending,
+    /// Newest first.
+    Descending,
+}
+
+/// Which jobs to list.
+#[derive(Debug, Clone)]
+pub struct JobFilter {
+    /// Created at this time or later.
+    pub since: Timestamp,
+    /// Created before this time.
+    pub until: Timestamp,
+    /// Also those that have ended.
+    pub include_finished: bool,
+    /// By creation.
+    pub order: Order,
+    /// How many at most.
+    pub limit: i64,
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct JobRow {
+    id: String,
+    kind: String,
+    state: String,
+    payload: String,
+    package_name: Option<String>,
+    package_version: Option<String>,
+    attempt: i64,
+    resets: i64,
+    retries: i64,
+    run_after: i64,
+    created_at: i64,
+    started_at: Option<i64>,
+    finished_at: Option<i64>,
+    error_code: Option<String>,
+    error_detail: Option<String>,
+    log_seq: i64,
+}
+
+impl JobRow {
+    pub(super) fn into_job(self) -> Result<Job, Error> {
+        Ok(Job {
+            id: self.id.parse().map_err(Error::corrupt("job", "id", &self.id))?,
+            state: self
+                .state
+                .parse()
+                .map_err(Error::corrupt("job", "state", &self.id))?,
+            kind: self.kind,
+            payload: self.payload,
+            package_name: self.package_name,
+            package_version: self.package_version,
+            attempt: self.attempt,
+            resets: self.resets,
+            retries: self.retries,
+            run_after: Timestamp::from_millis(self.run_after),
+            created_at: Timestamp::from_millis(self.created_at),
+            started_at: self.started_at.map(Timestamp::from_millis),
+            finished_at: self.finished_at.map(Timestamp::from_millis),
+            error_code: self.error_code,
+            error_detail: self.error_detail,
+            log_seq: self.log_seq,
+        })
+    }
+}
+
+/// The columns of [`JobRow`], for the queries that read whole jobs.
+macro_rules! job_columns {
+    () => {
+        "id, kind, state, payload, package_name, package_version, attempt, resets, retries, run_after, created_at, \
+         started_at, finished_at, error_code, error_detail, log_seq"
+    };
+}
+pub(super) use job_columns;
+
+/// Stores `new` and its locks, or returns the active job of the same operation.
+pub(crate) async fn insert(tx: &mut Tx, new: &NewJob, now: Timestamp) -> Result<Enqueued, Error> {
+    const INSERT: &str = "
+        INSERT INTO job (id, kind, state, priority, payload, package_name, package_version, dedup_key,
+                         run_after, created_at, parent_id)
+        VALUES ($1, $2, 'queued', $3, $4, $5, $6, $7, $8, $8, $9)
+        ON CONFLICT (dedup_key) WHERE state IN ('queued', 'running') DO NOTHING";
+    const ACTIVE: &str = "SELECT id FROM job WHERE dedup_key = $1 AND state IN ('queued', 'running')";
+    const LOCK: &str = "INSERT INTO job_lock (name, job_id) VALUES ($1, $2)";
+
+    let id = JobId::random();
+    loop {
+        let inserted = execute!(
+            &mut *tx,
+            sqlx::query(INSERT)
+                .bind(id.to_string())
+                .bind(new.kind)
+                .bind(new.priority)
+                .bind(&new.payload)
+                .bind(new.package_name.as_ref().map(ToString::to_string))
+                .bind(new.package_version.as_ref().map(ToString::to_string))
+                .bind(&new.dedup_key)
+                .bind(now.millis())
+                .bind(new.parent.map(|parent| parent.to_string()))
+        )?;
+        if inserted == 1 {
+            break;
+        }
+        let active: Option<String> =
+            on!(&mut *tx, conn => sqlx::query_scalar(ACTIVE).bind(&new.dedup_key).fetch_optional(conn))?;
+        // None: it ended between the two statements, so the insert will succeed now.
+        if let Some(active) = active {
+            let job = active.parse().map_err(Error::corrupt("job", "id", &active))?;
+            return Ok(Enqueued { job, created: false });
+        }
+    }
+    for lock in &new.locks {
+        execute!(&mut *tx, sqlx::query(LOCK).bind(lock).bind(id.to_string()))?;
+    }
+    signal::announce_job(tx).await?;
+    Ok(Enqueued {
+        job: id,
+        created: true,
+    })
+}
+
+/// Returns one job.
+pub(crate) async fn find(tx: &mut Tx, id: JobId) -> Result<Option<Job>, Error> {
+    const SQL: &str = concat!("SELECT ", job_columns!(), " FROM job WHERE id = $1");
+    let row: Option<JobRow> = on!(tx, conn => sqlx::query_as(SQL).bind(id.to_string()).fetch_optional(conn))?;
+    row.map(JobRow::into_job).transpose()
+}
+
+/// Returns the newest job of this operation that ended well.
+pub(crate) async fn find_succeeded(tx: &mut Tx, dedup_key: &str) -> Result<Option<Job>, Error> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        job_columns!(),
+        " FROM job WHERE dedup_key = $1 AND state = 'succeeded' ORDER BY id DESC LIMIT 1"
+    );
+    let row: Option<JobRow> = on!(tx, conn => sqlx::query_as(SQL).bind(dedup_key).fetch_optional(conn))?;
+    row.map(JobRow::into_job).transpose()
+}
+
+/// Returns the jobs that pass `filter`.
+pub(crate) async fn list(tx: &mut Tx, filter: &JobFilter) -> Result<Vec<Job>, Error> {
+    const ASCENDING: &str = concat!(
+        "SELECT ",
+        job_columns!(),
+        " FROM job
+        WHERE created_at >= $1 AND created_at < $2 AND ($3 OR state IN ('queued', 'running'))
+        ORDER BY created_at, id
+        LIMIT $4"
+    );
+    const DESCENDING: &str = concat!(
+        "SELECT ",
+        job_columns!(),
+        " FROM job
+        WHERE created_at >= $1 AND created_at < $2 AND ($3 OR state IN ('queued', 'running'))
+        ORDER BY created_at DESC, id DESC
+        LIMIT $4"
+    );
+    let sql = match filter.order {
+        Order::Ascending => ASCENDING,
+        Order::Descending => DESCENDING,
+    };
+    let rows: Vec<JobRow> = on!(tx, conn => sqlx::query_as(sql)
+        .bind(filter.since.millis())
+        .bind(filter.until.millis())
+        .bind(filter.include_finished)
+        .bind(filter.limit)
+        .fetch_all(conn))?;
+    rows.into_iter().map(JobRow::into_job).collect()
+}

@@ -1,0 +1,144 @@
+//! Running jobs: apalis drives the workers over our own tables.
+//!
+//! apalis polls for work, runs each job as a task of its own, catches panics and stops gracefully; what is claimed, leased, retried and ended
+//! is decided here, in our transactions. Its SQL back ends are not used (architecture.md §5).
+
+mod lease;
+mod outcome;
+mod queue;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use apalis::layers::WorkerBuilderExt;
+use apalis_core::{
+    error::{BoxDynError, WorkerError},
+    task::Task,
+    worker::{builder::WorkerBuilder, ext::parallelize::ParallelizeExt},
+};
+use futures_util::future::BoxFuture;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use crate::{Failure, Jobs, Run};
+use queue::{Claim, Queue};
+
+/// What runs the jobs of one kind.
+#[derive(Clone)]
+pub struct Handler {
+    /// The kind, such as `publish`.
+    pub kind: &'static str,
+    /// How long one attempt may take, in seconds.
+    pub timeout_secs: u64,
+    /// How many attempts end with a service of ours unavailable before the job fails.
+    pub max_attempts: i64,
+    /// Runs one attempt.
+    pub run: Arc<dyn Fn(Run) -> BoxFuture<'static, Result<(), Failure>> + Send + Sync>,
+}
+
+/// How jobs are run.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// How many jobs at once.
+    pub concurrency: usize,
+    /// Seconds without a heartbeat after which another worker may take the job.
+    pub lease_secs: u64,
+    /// Seconds that running jobs get to end when the server stops.
+    pub drain_secs: u64,
+    /// How long the first retry waits, in milliseconds; each further one waits twice as long, up to five minutes.
+    pub retry_millis: i64,
+    /// Names this worker in leases; unique among processes.
+    pub name: String,
+}
+
+/// The handlers by kind.
+#[derive(Clone)]
+pub(crate) struct Handlers(Arc<BTreeMap<&'static str, Handler>>);
+
+/// Runs jobs until `shutdown`, then gives running ones [`Config::drain_secs`] and gives their leases back.
+///
+/// A lost database stops nothing: the worker tries again until it is back.
+pub async fn run(jobs: Jobs, config: Config, handlers: Vec<Handler>, shutdown: CancellationToken) {
+    let handlers = Handlers(Arc::new(
+        handlers
+            .into_iter()
+            .map(|handler| (handler.kind, handler))
+            .collect(),
+    ));
+    let abort = CancellationToken::new();
+    let reaper = tokio::spawn(lease::reap(jobs.clone(), shutdown.clone()));
+    let drain = tokio::spawn(drain(shutdown.clone(), abort.clone(), config.drain_secs));
+    let queue = Queue::new(jobs.clone(), config.clone(), &handlers, shutdown.clone());
+    let slots = queue.slots();
+
+    while !shutdown.is_cancelled() {
+        let attempts = Attempts {
+            jobs: jobs.clone(),
+            config: config.clone(),
+            handlers: handlers.clone(),
+            abort: abort.clone(),
+        };
+        // A fetch error kills an apalis backend for good, so it is built again (architecture.md §5).
+        if let Err(error) = drive(queue.clone(), attempts, shutdown.clone()).await
+            && !shutdown.is_cancelled()
+        {
+            error!(
+                error = &error as &dyn std::error::Error,
+                "the worker stopped; starting it again"
+            );
+        }
+    }
+
+    // All slots free means that every attempt is over: ended, or given back after the drain.
+    let _ = slots.acquire_many(config.concurrency as u32).await;
+    drain.abort();
+    let _ = reaper.await;
+}
+
+/// Lets running jobs end for a while after `shutdown`, then tells them to give their leases back.
+async fn drain(shutdown: CancellationToken, abort: CancellationToken, drain_secs: u64) {
+    shutdown.cancelled().await;
+    tokio::time::sleep(Duration::from_secs(drain_secs)).await;
+    info!("what still runs after {drain_secs} s is given back to the queue");
+    abort.cancel();
+}
+
+/// What every attempt needs.
+#[derive(Clone)]
+struct Attempts {
+    jobs: Jobs,
+    config: Config,
+    handlers: Handlers,
+    abort: CancellationToken,
+}
+
+/// Builds an apalis worker over `queue` and runs it until `shutdown`. Boxed, because the type of the future is too deep for its caller.
+fn drive(
+    queue: Queue,
+    attempts: Attempts,
+    shutdown: CancellationToken,
+) -> BoxFuture<'static, Result<(), WorkerError>> {
+    let worker = WorkerBuilder::new(attempts.config.name.clone())
+        .backend(queue)
+        .parallelize(tokio::spawn)
+        .catch_panic()
+        .build(move |claim: Claim| {
+            let Attempts {
+                jobs,
+                config,
+                handlers,
+                abort,
+            } = attempts.clone();
+            async move {
+                outcome::attempt(jobs, config, handlers, claim, abort).await;
+                // How it ended is stored already: an error here would stop the whole worker.
+                Ok::<(), BoxDynError>(())
+            }
+        });
+    Box::pin(worker.run_until(async move {
+        shutdown.cancelled().await;
+        Ok::<(), std::io::Error>(())
+    }))
+}
+
+/// What apalis hands to the service.
+pub(crate) type ClaimTask = Task<Claim>;

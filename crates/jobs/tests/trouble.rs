@@ -1,0 +1,128 @@
+//! What the queue promises when something around it goes wrong.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "queue/fixture.rs"]
+#[allow(dead_code, reason = "shared with `queue`, which needs more of it")]
+mod fixture;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+
+use docket_db::sqlx;
+use docket_jobs::{
+    Failure, JobState, Level, LineFilter,
+    worker::{self, Config, Handler},
+};
+use docket_test_support::on_both_databases;
+use fixture::{DEADLINE, Worker, enqueue, find, finished, job, lines, open};
+use tokio_util::sync::CancellationToken;
+
+/// While the workers idle the database drops every connection: they go on as soon as it answers again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn workers_go_on_after_the_database_was_away_while_they_idled() {
+    let db = docket_test_support::postgres().await;
+    let jobs = open(&db).await;
+    let _worker = Worker::start(&jobs, "w", |_| async { Ok(()) });
+    // The worker has run something, so it is up and idle.
+    let first = enqueue(&jobs, &job("before", &[])).await;
+    finished(&jobs, first).await;
+
+    let (_, name) = db.url.rsplit_once('/').unwrap();
+    let server = std::env::var("DOCKET_TEST_POSTGRES_URL").unwrap();
+    let mut admin = <sqlx::PgConnection as sqlx::Connection>::connect(&server)
+        .await
+        .unwrap();
+    let ended: Vec<bool> =
+        sqlx::query_scalar("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1")
+            .bind(name)
+            .fetch_all(&mut admin)
+            .await
+            .unwrap();
+    assert!(!ended.is_empty(), "there were connections to lose");
+
+    let second = enqueue(&jobs, &job("after", &[])).await;
+    assert_eq!(finished(&jobs, second).await.state, JobState::Succeeded);
+}
+
+on_both_databases! {
+    /// Programs print anything. A character that a database cannot hold must not keep a job from ending.
+    async fn a_job_ends_even_if_its_reason_holds_a_nul(db: TestDb) {
+        let jobs = open(&db).await;
+        let _worker = Worker::start(&jobs, "w", |run| async move {
+            run.log.info("a line with a \0");
+            Err(Failure::Rejected { code: "wrong", detail: "The compiler said: \0.".to_owned() })
+        });
+        let id = enqueue(&jobs, &job("a", &[])).await;
+        let job = finished(&jobs, id).await;
+        assert_eq!(job.error_detail.as_deref(), Some("The compiler said: \u{2400}."));
+        assert_eq!(lines(&jobs, id).await[0].message, "a line with a \0");
+    }
+
+    /// Servers that stop are nobody's failure: however often that happened, an unavailable service is still tried again.
+    async fn attempts_that_were_given_back_do_not_count_as_failures(db: TestDb) {
+        let jobs = open(&db).await;
+        let id = enqueue(&jobs, &job("a", &[])).await;
+        for _ in 0..3 {
+            let (entered, mut started) = tokio::sync::mpsc::unbounded_channel();
+            let handler = Handler {
+                kind: "publish",
+                timeout_secs: 60,
+                max_attempts: 3,
+                run: Arc::new(move |_| {
+                    entered.send(()).unwrap();
+                    Box::pin(std::future::pending())
+                }),
+            };
+            let config = Config { concurrency: 1, lease_secs: 60, drain_secs: 0, retry_millis: 1, name: "w".to_owned() };
+            let shutdown = CancellationToken::new();
+            let task = tokio::spawn(worker::run(jobs.clone(), config, vec![handler], shutdown.clone()));
+            tokio::time::timeout(DEADLINE, started.recv()).await.unwrap().unwrap();
+            shutdown.cancel();
+            tokio::time::timeout(DEADLINE, task).await.expect("the worker stops").unwrap();
+        }
+        assert_eq!(find(&jobs, id).await.attempt, 3);
+        let tries = Arc::new(AtomicI64::new(0));
+        let _worker = Worker::start(&jobs, "w", move |_| {
+            let first = tries.fetch_add(1, Ordering::SeqCst) == 0;
+            async move {
+                if first {
+                    return Err(Failure::Unavailable { detail: "GitHub did not answer.".to_owned(), cause: None });
+                }
+                Ok(())
+            }
+        });
+        assert_eq!(finished(&jobs, id).await.state, JobState::Succeeded);
+    }
+
+    /// A worker that stops in the very moment in which it claims gives back what it claimed: nothing waits for a lease to lapse.
+    async fn a_job_claimed_while_the_worker_stops_is_given_back(db: TestDb) {
+        let jobs = open(&db).await;
+        for number in 0..60 {
+            let worker = Worker::start(&jobs, "w", |_| async { Ok(()) });
+            let id = enqueue(&jobs, &job(&format!("job {number}"), &[])).await;
+            // Each round stops at another point of the claim.
+            for _ in 0..number * 100 {
+                tokio::task::yield_now().await;
+            }
+            worker.stop().await;
+            let job = find(&jobs, id).await;
+            assert_ne!(job.state, JobState::Running, "round {number}");
+        }
+    }
+
+    /// What a reader sees in one transaction is one state: never a job that has ended without its last line.
+    async fn a_read_transaction_shows_one_state(db: TestDb) {
+        let jobs = open(&db).await;
+        let mut tx = jobs.db().read().await.unwrap();
+        let id = docket_jobs::JobId::random();
+        assert!(jobs.find(&mut tx, id).await.unwrap().is_none());
+        let id = enqueue(&jobs, &job("a", &[])).await;
+        assert!(jobs.find(&mut tx, id).await.unwrap().is_none(), "it came after the first look");
+        assert!(jobs.lines(&mut tx, id, &LineFilter::after(0, Level::Debug, 1)).await.unwrap().is_empty());
+        drop(tx);
+        find(&jobs, id).await;
+    }
+}
