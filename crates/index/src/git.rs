@@ -1,0 +1,233 @@
+//! The two git repositories that clients clone: bare copies made from the change feed.
+//!
+//! A repository is a pure function of the feed, so every process that plays it makes the same commits with the same hashes. How far a copy has come
+//! is not stored anywhere: it is the number of commits since the base.
+
+mod command;
+mod fast_import;
+
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use docket_db::Db;
+use docket_storage::Storage;
+use tracing::{info, warn};
+
+use crate::{
+    Repository,
+    store::{bases, changes},
+};
+pub use command::git;
+
+/// The branch that clients read.
+pub const BRANCH: &str = "refs/heads/main";
+
+/// How many changes one `git fast-import` plays.
+const BATCH: i64 = 500;
+
+/// Why a copy of a repository could not be brought up to date.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// git ended with an error.
+    #[error("`git {command}` failed: {output}")]
+    Git {
+        /// Its sub-command.
+        command: String,
+        /// What it said.
+        output: String,
+    },
+    /// git could not be started, or the disk failed.
+    #[error("the repository at {} cannot be written", path.display())]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        cause: io::Error,
+    },
+    /// The history that was imported is not in blob storage.
+    #[error("the imported history of {0} is missing in blob storage; restore it from a backup")]
+    BundleMissing(Repository),
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] docket_db::Error),
+    /// The blob store failed.
+    #[error(transparent)]
+    Storage(#[from] docket_storage::Error),
+}
+
+/// The copies of one process: a handle that is cheap to clone.
+#[derive(Debug, Clone)]
+pub struct GitViews {
+    folder: Arc<PathBuf>,
+    db: Db,
+    storage: Storage,
+    /// The feed's position each copy has reached, so that an unchanged copy costs one query.
+    reached: Arc<[tokio::sync::Mutex<i64>; 2]>,
+}
+
+impl GitViews {
+    /// Keeps the copies in `folder`.
+    pub fn new(folder: PathBuf, db: Db, storage: Storage) -> Self {
+        Self {
+            folder: Arc::new(folder),
+            db,
+            storage,
+            reached: Arc::new([(-1).into(), (-1).into()]),
+        }
+    }
+
+    /// Where the bare copy of `repository` is.
+    pub fn path(&self, repository: Repository) -> PathBuf {
+        self.folder.join(format!("{repository}.git"))
+    }
+
+    /// Plays the changes that the copy of `repository` lacks, and returns where it is.
+    ///
+    /// # Errors
+    /// When the database, the disk or git fails. The copy then still shows an older state, never half of one.
+    pub async fn bring_up_to_date(&self, repository: Repository) -> Result<PathBuf, Error> {
+        let path = self.path(repository);
+        let mut reached = self.reached[repository as usize].lock().await;
+        let mut tx = self.db.read().await?;
+        let newest = changes::last_seq(&mut tx).await?;
+        drop(tx);
+        if *reached == newest {
+            return Ok(path);
+        }
+        // Another process may keep its copies in the same folder.
+        let _lock = lock(&self.folder, repository).await.map_err(|cause| Error::Io {
+            path: path.clone(),
+            cause,
+        })?;
+        let mut position = match self.position(repository, &path).await? {
+            Some(position) => position,
+            None => self.create(repository, &path).await?,
+        };
+        let mut made_again = false;
+        loop {
+            let mut tx = self.db.read().await?;
+            let after = changes::seq_at(&mut tx, repository, position).await?;
+            let Some(after) = after else {
+                drop(tx);
+                // More commits than changes: somebody else wrote here. It is a copy, so it can be made again.
+                warn!(path = %path.display(), "a repository copy is not what the change feed says; making it again");
+                position = self.create(repository, &path).await?;
+                continue;
+            };
+            let batch = changes::list(&mut tx, Some(repository), after, BATCH).await?;
+            drop(tx);
+            if batch.is_empty() {
+                break;
+            }
+            let first = position == 0 && !self.has_commits(&path).await?;
+            match fast_import::play(&path, &batch, first).await {
+                Ok(()) => position += batch.len() as i64,
+                Err(error @ Error::Git { .. }) if !made_again => {
+                    // A process that died in the middle leaves lock files and cut off objects behind.
+                    warn!(path = %path.display(), error = &error as &dyn std::error::Error, "a repository copy takes no changes; making it again");
+                    made_again = true;
+                    position = self.create(repository, &path).await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        *reached = newest;
+        Ok(path)
+    }
+
+    /// Forgets which state the copies have reached; they are compared with the feed at the next use.
+    pub async fn forget(&self) {
+        for reached in self.reached.iter() {
+            *reached.lock().await = -1;
+        }
+    }
+
+    /// How many changes the copy at `path` has played; `None` when there is no usable copy.
+    async fn position(&self, repository: Repository, path: &Path) -> Result<Option<i64>, Error> {
+        if !path.join("HEAD").exists() {
+            return Ok(None);
+        }
+        let mut tx = self.db.read().await?;
+        let base = bases::find(&mut tx, repository).await?;
+        drop(tx);
+        if !self.has_commits(path).await? {
+            return Ok(if base.is_some() { None } else { Some(0) });
+        }
+        let range = match &base {
+            Some(base) => format!("{}..{BRANCH}", base.commit_id),
+            None => BRANCH.to_owned(),
+        };
+        // A failure means that the base is not in the copy: it is made again.
+        let counted = git(path, &["rev-list", "--count", &range]).await.ok();
+        Ok(counted.and_then(|count| count.trim().parse().ok()))
+    }
+
+    async fn has_commits(&self, path: &Path) -> Result<bool, Error> {
+        Ok(git(path, &["rev-parse", "--verify", "--quiet", BRANCH])
+            .await
+            .is_ok())
+    }
+
+    /// Makes an empty copy, or one that holds the imported history, beside its place and moves it there.
+    async fn create(&self, repository: Repository, path: &Path) -> Result<i64, Error> {
+        let io_error = |cause| Error::Io {
+            path: path.to_owned(),
+            cause,
+        };
+        std::fs::create_dir_all(&*self.folder).map_err(io_error)?;
+        let fresh = tempfile::tempdir_in(&*self.folder).map_err(io_error)?;
+        let bare = fresh.path().join("repository.git");
+        let bare_text = bare.to_string_lossy().into_owned();
+        git(
+            fresh.path(),
+            &["init", "--quiet", "--bare", "--initial-branch=main", &bare_text],
+        )
+        .await?;
+        // Clients clone with `--filter=tree:0` (registry.md §7.3).
+        for (key, value) in [
+            ("uploadpack.allowFilter", "true"),
+            ("uploadpack.allowAnySHA1InWant", "true"),
+            ("gc.auto", "0"),
+        ] {
+            git(&bare, &["config", key, value]).await?;
+        }
+        let mut tx = self.db.read().await?;
+        let base = bases::find(&mut tx, repository).await?;
+        drop(tx);
+        if let Some(base) = base {
+            let bundle = self
+                .storage
+                .find(base.bundle)
+                .await?
+                .ok_or(Error::BundleMissing(repository))?;
+            let file = fresh.path().join("history.bundle");
+            std::fs::write(&file, &bundle).map_err(io_error)?;
+            let refspec = format!("{BRANCH}:{BRANCH}");
+            git(&bare, &["fetch", "--quiet", &file.to_string_lossy(), &refspec]).await?;
+        }
+        if path.exists() {
+            std::fs::remove_dir_all(path).map_err(io_error)?;
+        }
+        std::fs::rename(&bare, path).map_err(io_error)?;
+        info!(path = %path.display(), "made a copy of {repository}");
+        Ok(0)
+    }
+}
+
+/// Waits for the right to write the copy of `repository`, held until the file is closed.
+async fn lock(folder: &Path, repository: Repository) -> io::Result<File> {
+    let path = folder.join(format!("{repository}.lock"));
+    std::fs::create_dir_all(folder)?;
+    tokio::task::spawn_blocking(move || {
+        let file = File::create(path)?;
+        file.lock()?;
+        Ok(file)
+    })
+    .await
+    .expect("locking a file does not panic and is not cancelled")
+}

@@ -1,0 +1,37 @@
+//! The published state of the registry: packages, versions, manifests, package sets, and the feed of their changes.
+//!
+//! The database is the system of record. What clients read elsewhere, the two git repositories and the HTTP index,
+//! is made from it: see [`git`] and ARCHITECTURE.md, "What is true where".
+
+pub mod export;
+pub mod git;
+pub mod import;
+mod publish;
+mod solver_index;
+mod store;
+pub mod tarballs;
+
+use docket_db::{Migration, Product};
+
+pub use publish::{Publication, PublishError, bootstrap, publish};
+pub use solver_index::load as load_solver_index;
+pub use store::{
+    changes::{Change, ChangeFile, NewChange, Repository, last_seq, list as list_changes},
+    package_sets::{find as find_package_set, list as list_package_sets},
+    packages::{find_by_hash, find_index_file, find_metadata, list_manifests, list_names},
+};
+
+/// The tables of this crate.
+pub const TABLES: Product = Product {
+    name: "registry",
+    history_table: "docket_registry_migration",
+    migrations: &[Migration {
+        version: 1,
+        name: "0001_registry",
+        sqlite: include_str!("../../../migrations/registry/sqlite/0001_registry.sql"),
+        postgres: include_str!("../../../migrations/registry/postgres/0001_registry.sql"),
+    }],
+};
+
+/// Who signs commits of the server (registry.md §3.8).
+pub const AUTHOR: &str = "pacchettibotti <pacchettibotti@purescript.org>";

@@ -1,0 +1,7 @@
+//! The queries on the registry tables, one function each.
+
+pub mod bases;
+pub mod changes;
+pub mod package_sets;
+pub mod packages;
+pub mod tarball_source;

@@ -1,0 +1,73 @@
+//! Package sets.
+
+use docket_core::{package_set::PackageSet, version::Version};
+use docket_db::{Error, Tx, execute, on};
+
+#[derive(sqlx::FromRow)]
+struct SetRow {
+    version: String,
+    compiler: String,
+    published: String,
+    packages: String,
+}
+
+impl SetRow {
+    fn into_set(self) -> Result<PackageSet, Error> {
+        let key = &self.version;
+        Ok(PackageSet {
+            version: self
+                .version
+                .parse()
+                .map_err(Error::corrupt("package_set", "version", key))?,
+            compiler: self
+                .compiler
+                .parse()
+                .map_err(Error::corrupt("package_set", "compiler", key))?,
+            published: self
+                .published
+                .parse()
+                .map_err(Error::corrupt("package_set", "published", key))?,
+            packages: serde_json::from_str(&self.packages).map_err(Error::corrupt(
+                "package_set",
+                "packages",
+                key,
+            ))?,
+        })
+    }
+}
+
+/// Stores a set. Sets never change: storing the same version again keeps what is there.
+pub async fn insert(tx: &mut Tx, set: &PackageSet) -> Result<(), Error> {
+    const SQL: &str = "
+        INSERT INTO package_set (version, major, minor, patch, compiler, published, packages)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        ON CONFLICT (version) DO NOTHING";
+    execute!(
+        tx,
+        sqlx::query(SQL)
+            .bind(set.version.to_string())
+            .bind(i64::from(set.version.major))
+            .bind(i64::from(set.version.minor))
+            .bind(i64::from(set.version.patch))
+            .bind(set.compiler.to_string())
+            .bind(set.published.to_string())
+            .bind(serde_json::to_string(&set.packages).expect("names and versions are JSON"))
+    )?;
+    Ok(())
+}
+
+/// Returns one set.
+pub async fn find(tx: &mut Tx, version: Version) -> Result<Option<PackageSet>, Error> {
+    const SQL: &str = "SELECT version, compiler, published, packages FROM package_set WHERE version = $1";
+    let row: Option<SetRow> =
+        on!(tx, conn => sqlx::query_as(SQL).bind(version.to_string()).fetch_optional(conn))?;
+    row.map(SetRow::into_set).transpose()
+}
+
+/// Returns all sets, lowest version first.
+pub async fn list(tx: &mut Tx) -> Result<Vec<PackageSet>, Error> {
+    const SQL: &str =
+        "SELECT version, compiler, published, packages FROM package_set ORDER BY major, minor, patch";
+    let rows: Vec<SetRow> = on!(tx, conn => sqlx::query_as(SQL).fetch_all(conn))?;
+    rows.into_iter().map(SetRow::into_set).collect()
+}
