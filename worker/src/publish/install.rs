@@ -1,0 +1,81 @@
+//! Brings the dependencies of a build plan into the build directory (step 17).
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use docket_core::metadata::PublishedVersion;
+use docket_core::name::PackageName;
+use docket_core::version::Version;
+use docket_jobs::Run;
+
+use super::blocking;
+use super::plan::Plan;
+use crate::outcome::PublishError;
+use crate::package::unpack;
+use crate::rejection::Rejection;
+use crate::state::WorkerState;
+
+/// Where dependencies lie, below the build directory.
+pub(super) const REGISTRY: &str = ".registry";
+
+/// What [`PublishError::Unavailable`] calls the blob store and where tarballs are fetched from.
+pub(super) const STORAGE: &str = "the tarball store";
+
+/// A directory to build in.
+pub(super) struct Build {
+    pub(super) dir: PathBuf,
+    /// The directory of each dependency, relative to `dir`.
+    pub(super) dependencies: BTreeMap<String, PackageName>,
+}
+
+/// Fetches, verifies and unpacks each package of `plan` below `work`.
+pub(super) async fn install(
+    state: &WorkerState,
+    run: &Run,
+    plan: &Plan,
+    work: &Path,
+) -> Result<Build, PublishError> {
+    let dir = work.join("build");
+    std::fs::create_dir_all(dir.join(REGISTRY)).map_err(PublishError::local("make a work directory"))?;
+    let mut dependencies = BTreeMap::new();
+    for (name, version) in &plan.versions {
+        let entry = published(run, name, *version).await?;
+        let bytes = find_tarball(state, name, *version, &entry).await?;
+        let (top, into, sizes) = (format!("{name}-{version}"), dir.join(REGISTRY), state.sizes);
+        dependencies.insert(format!("{REGISTRY}/{top}"), name.clone());
+        blocking(move || {
+            unpack(&bytes, &into, &top, &sizes).map_err(PublishError::local("unpack the dependencies"))
+        })
+        .await?;
+        run.log.debug(format!("Installed {name}@{version}."));
+    }
+    Ok(Build { dir, dependencies })
+}
+
+/// Returns the tarball of a published version. That it is not there, or is another, is no author's fault.
+pub(super) async fn find_tarball(
+    state: &WorkerState,
+    name: &PackageName,
+    version: Version,
+    entry: &PublishedVersion,
+) -> Result<Bytes, PublishError> {
+    let found = state.tarballs.find(name, version, entry).await;
+    found.map_err(PublishError::unavailable(STORAGE))?.ok_or_else(|| {
+        PublishError::unavailable(STORAGE)(format!("the tarball of {name}@{version} is not there"))
+    })
+}
+
+async fn published(
+    run: &Run,
+    name: &PackageName,
+    version: Version,
+) -> Result<PublishedVersion, PublishError> {
+    let mut tx = run.jobs().db().read().await?;
+    let metadata = docket_index::find_metadata(&mut tx, name).await?;
+    let entry = metadata.and_then(|mut metadata| metadata.published.remove(&version));
+    Ok(entry.ok_or_else(|| Rejection::DependencyNotPublished {
+        name: name.clone(),
+        version,
+    })?)
+}

@@ -1,0 +1,71 @@
+//! The end of the story: the blob first, then the rows that name it (steps 22 to 24).
+
+use docket_core::metadata::PublishedVersion;
+use docket_core::version::Version;
+use docket_index::Publication;
+use docket_jobs::Run;
+
+use super::Candidate;
+use super::install::STORAGE;
+use crate::outcome::PublishError;
+use crate::package::Tarball;
+use crate::rejection::Rejection;
+use crate::state::WorkerState;
+
+/// Stores the tarball and records the version.
+pub(super) async fn record(
+    state: &WorkerState,
+    run: &Run,
+    candidate: &Candidate,
+    compiler: Version,
+    tarball: Tarball,
+) -> Result<(), PublishError> {
+    let bytes = tarball.size_bytes();
+    let hash = state
+        .storage
+        .put(tarball.bytes)
+        .await
+        .map_err(PublishError::unavailable(STORAGE))?;
+    let entry = PublishedVersion {
+        bytes,
+        compilers: vec![compiler],
+        hash,
+        published_time: candidate.fetched_at,
+        git_ref: String::new(),
+    };
+    commit(run, candidate, &entry).await?;
+    run.log.notice(format!(
+        "Successfully uploaded {}@{}.",
+        candidate.manifest.name, candidate.manifest.version
+    ));
+    Ok(())
+}
+
+/// Records metadata and index line in one transaction, which only the current attempt of the job can commit.
+pub(super) async fn commit(
+    run: &Run,
+    candidate: &Candidate,
+    entry: &PublishedVersion,
+) -> Result<(), PublishError> {
+    let at = run.jobs().clock().now();
+    let publication = Publication {
+        manifest: &candidate.manifest,
+        entry,
+        job_id: run.job.id.to_string(),
+        at,
+    };
+    let mut tx = run.begin().await?;
+    match docket_index::publish(&mut tx, &publication).await {
+        Ok(()) => {}
+        Err(docket_index::PublishError::UnsatisfiedDependencies { missing, .. }) => {
+            let ranges: Vec<String> = missing
+                .iter()
+                .map(|(name, range)| format!("{name} {range}"))
+                .collect();
+            return Err(Rejection::UnsatisfiedDependencies(ranges.join(", ")).into());
+        }
+        Err(docket_index::PublishError::Database(err)) => return Err(err.into()),
+    }
+    tx.commit().await?;
+    Ok(())
+}

@@ -1,0 +1,51 @@
+//! Completes a version that is in the metadata but not in the index (step 16).
+
+use std::path::Path;
+
+use docket_core::manifest::Manifest;
+use docket_core::metadata::PublishedVersion;
+use docket_jobs::Run;
+
+use super::install::find_tarball;
+use super::{Candidate, blocking, record};
+use crate::outcome::PublishError;
+use crate::package::unpack;
+use crate::rejection::Rejection;
+use crate::state::WorkerState;
+
+/// Adds the missing index line, if the tarball that was stored back then holds the same manifest.
+///
+/// Nothing is compiled or packed: the tarball that clients get stays the one they may have already.
+pub(super) async fn repair(
+    state: &WorkerState,
+    run: &Run,
+    candidate: &Candidate,
+    entry: &PublishedVersion,
+    work: &Path,
+) -> Result<(), PublishError> {
+    let Manifest { name, version, .. } = &candidate.manifest;
+    run.log.notice(format!(
+        "{name}@{version} is published, but not in the index: completing it."
+    ));
+    let stored = find_tarball(state, name, *version, entry).await?;
+    let (into, top, sizes) = (work.join("stored"), candidate.top(), state.sizes);
+    let published = blocking(move || {
+        unpack(&stored, &into, &top, &sizes).map_err(PublishError::local("unpack the stored tarball"))?;
+        Ok(std::fs::read_to_string(into.join(&top).join("purs.json")).unwrap_or_default())
+    })
+    .await?;
+    let same = Manifest::from_stored(&published).is_ok_and(|stored| stored == candidate.manifest);
+    if !same {
+        let published = Manifest::from_stored(&published).map_or(published, |manifest| manifest.to_line());
+        return Err(Rejection::ManifestConflict {
+            name: name.clone(),
+            version: *version,
+            published,
+            submitted: candidate.manifest.to_line(),
+        }
+        .into());
+    }
+    record::commit(run, candidate, entry).await?;
+    run.log.notice(format!("{name}@{version} is in the index now."));
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! What the registry knows of the package before its source is fetched (sections 3.1 and 3.4).
+//!
+//! The checks of section 3.4 are done here, since the manifest must later agree with the request anyway: an author
+//! whose version is published already hears so without a fetch.
+
+use docket_core::location::Location;
+use docket_core::metadata::{Metadata, PublishedVersion};
+use docket_core::operation::Publish;
+use docket_jobs::Run;
+
+use crate::outcome::PublishError;
+use crate::rejection::Rejection;
+
+/// Names that the registry needs for itself.
+const RESERVED: &[&str] = &["metadata"];
+
+/// Where a version stands.
+pub(super) enum Standing {
+    /// Not published.
+    New { location: Location },
+    /// In the metadata, but not in the index: an import or another registry left it so.
+    Incomplete {
+        location: Location,
+        entry: PublishedVersion,
+    },
+    /// Published by an earlier attempt of this very job, which did not get to end it.
+    Done,
+}
+
+impl Standing {
+    /// Where the package's source is.
+    pub(super) fn location(&self) -> &Location {
+        match self {
+            Self::New { location } | Self::Incomplete { location, .. } => location,
+            Self::Done => unreachable!("a job that is done fetches nothing"),
+        }
+    }
+}
+
+/// Checks the request against what is registered.
+pub(super) async fn check(run: &Run, request: &Publish) -> Result<Standing, PublishError> {
+    let (name, version) = (&request.name, request.version);
+    if RESERVED.contains(&name.as_str()) {
+        return Err(Rejection::NameReserved(name.clone()).into());
+    }
+    let mut tx = run.jobs().db().read().await?;
+    let metadata = docket_index::find_metadata(&mut tx, name).await?;
+    let lines = docket_index::list_manifests(&mut tx, name).await?;
+    drop(tx);
+    let Some(metadata) = metadata else {
+        let location = request.location.clone();
+        let location = location.ok_or_else(|| Rejection::LocationMissing { name: name.clone() })?;
+        return Ok(Standing::New { location });
+    };
+    check_location(&metadata, request)?;
+    if let Some(entry) = metadata.unpublished.get(&version) {
+        let entry = format!("{}, on {}", entry.reason, entry.unpublished_time);
+        return Err(Rejection::Unpublished {
+            name: name.clone(),
+            version,
+            entry,
+        }
+        .into());
+    }
+    let Metadata {
+        location,
+        mut published,
+        ..
+    } = metadata;
+    let Some(entry) = published.remove(&version) else {
+        return Ok(Standing::New { location });
+    };
+    if !lines.iter().any(|manifest| manifest.version == version) {
+        return Ok(Standing::Incomplete { location, entry });
+    }
+    // The package's lock is held, so only an earlier attempt can have published it since the job was made.
+    if run.job.attempt > 1 && entry.published_time >= run.job.created_at {
+        return Ok(Standing::Done);
+    }
+    let entry = format!(
+        "published {}, {} bytes, {}",
+        entry.published_time, entry.bytes, entry.hash
+    );
+    Err(Rejection::AlreadyPublished {
+        name: name.clone(),
+        version,
+        entry,
+    }
+    .into())
+}
+
+fn check_location(metadata: &Metadata, request: &Publish) -> Result<(), Rejection> {
+    match &request.location {
+        Some(requested) if *requested != metadata.location => Err(Rejection::LocationDiffers {
+            name: request.name.clone(),
+            registered: Box::new(metadata.location.clone()),
+            requested: Box::new(requested.clone()),
+        }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,59 @@
+//! The directory of one attempt, and those that killed workers left behind.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::TIMEOUT_SECS;
+
+/// Tells our directories from others.
+const PREFIX: &str = "publish-";
+
+/// Makes a directory below `parent` that is removed when it is dropped.
+///
+/// A worker that is killed cannot remove its own, so this also removes those that no attempt can still be using.
+pub(super) fn make(parent: &Path) -> io::Result<TempDir> {
+    remove_older_than(parent, Duration::from_secs(2 * TIMEOUT_SECS));
+    tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)
+}
+
+/// Whatever cannot be removed now is tried again by the next attempt.
+fn remove_older_than(parent: &Path, age: Duration) {
+    for entry in fs::read_dir(parent).into_iter().flatten().filter_map(Result::ok) {
+        let ours = entry
+            .file_name()
+            .to_str()
+            .is_some_and(|name| name.starts_with(PREFIX));
+        let modified = entry.metadata().and_then(|meta| meta.modified());
+        if ours && modified.is_ok_and(|at| at.elapsed().is_ok_and(|elapsed| elapsed > age)) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_old_directories_of_our_own_are_removed() {
+        let parent = tempfile::tempdir().unwrap();
+        for name in ["publish-old", "publish-young", "other-old"] {
+            fs::create_dir(parent.path().join(name)).unwrap();
+            let old = std::time::SystemTime::now() - Duration::from_secs(3 * TIMEOUT_SECS);
+            if name.ends_with("old") {
+                fs::File::open(parent.path().join(name))
+                    .unwrap()
+                    .set_modified(old)
+                    .unwrap();
+            }
+        }
+        let made = make(parent.path()).unwrap();
+        assert!(made.path().exists());
+        let exists = |name: &str| parent.path().join(name).exists();
+        assert!(!exists("publish-old") && exists("publish-young") && exists("other-old"));
+    }
+}
