@@ -1,0 +1,50 @@
+//! Errors of the seams below as problems.
+
+use axum::response::{IntoResponse, Response};
+use docket_http::Problem;
+use docket_index::tarballs::TarballError;
+
+/// Why a handler beside v1 gave no answer.
+#[derive(Debug)]
+pub(crate) struct ApiError(pub(crate) Problem);
+
+impl From<Problem> for ApiError {
+    fn from(problem: Problem) -> Self {
+        Self(problem)
+    }
+}
+
+impl From<docket_db::Error> for ApiError {
+    fn from(error: docket_db::Error) -> Self {
+        Self(Problem::internal(&error))
+    }
+}
+
+impl From<TarballError> for ApiError {
+    fn from(error: TarballError) -> Self {
+        let detail = match &error {
+            TarballError::SourceUnavailable { .. } => {
+                "This tarball is not here yet, and where it comes from did not give it. Try again later."
+            }
+            TarballError::Wrong { .. } => {
+                "Where this tarball comes from gave other bytes than were published; they were not kept."
+            }
+            TarballError::Database(_) | TarballError::Storage(_) => return Self(Problem::internal(&error)),
+        };
+        let problem =
+            Problem::bad_gateway("tarball-source-unavailable", "Tarball source unavailable", &error);
+        Self(problem.detail(detail))
+    }
+}
+
+impl From<docket_index::git::Error> for ApiError {
+    fn from(error: docket_index::git::Error) -> Self {
+        Self(Problem::internal(&error))
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        self.0.into_response()
+    }
+}

@@ -1,0 +1,88 @@
+//! What can be asked of the registry: HTTP, websocket, event stream and pages. No work is done here.
+//!
+//! [`v1`] speaks to released clients, so its bodies and statuses are fixed by registry.md §1; everything else answers errors as problem+json.
+
+mod error;
+mod extract;
+mod git_http;
+mod index_files;
+mod logs;
+mod pages;
+mod tarballs;
+mod v1;
+
+use std::{io, sync::Arc, time::Duration};
+
+use axum::{Router, extract::FromRef};
+use docket_db::Db;
+use docket_http::{Check, health_routes};
+use docket_index::{git::GitViews, tarballs::Tarballs};
+use docket_jobs::Jobs;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// What the handlers share.
+#[derive(Debug, Clone, FromRef)]
+pub struct ApiState {
+    /// The queue, and through it the database.
+    pub jobs: Jobs,
+    /// The tarballs.
+    pub tarballs: Tarballs,
+    /// The repositories that clients clone.
+    pub views: GitViews,
+    /// The address under which people reach this server, without a slash at the end.
+    pub public_url: Arc<str>,
+    /// Cancelled when the server stops: those who follow a log are sent away to reconnect elsewhere.
+    pub stopping: CancellationToken,
+}
+
+/// How long the database may take before we say that it is gone: those who ask about health do not wait longer.
+const READY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Reads from the database, so that a missing table counts too.
+async fn check_database(db: Db) -> Result<(), String> {
+    let read = async {
+        let mut tx = db.read().await?;
+        docket_index::last_seq(&mut tx).await
+    };
+    match tokio::time::timeout(READY_TIMEOUT, read).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the database does not answer"
+            );
+            Err("the database does not answer".to_owned())
+        }
+        Err(_elapsed) => Err(format!("the database has not answered for {READY_TIMEOUT:?}")),
+    }
+}
+
+/// All routes.
+pub fn router(state: ApiState) -> Router {
+    let jobs = state.jobs.clone();
+    let ready: Check = Arc::new(move || {
+        let db = jobs.db().clone();
+        Box::pin(check_database(db))
+    });
+    let beside_v1 = Router::new()
+        .merge(logs::routes())
+        .merge(pages::routes())
+        .merge(index_files::routes())
+        .merge(git_http::routes())
+        .merge(tarballs::routes());
+    Router::new()
+        .merge(v1::routes())
+        .merge(beside_v1)
+        .with_state(state)
+        .merge(health_routes(ready))
+}
+
+/// Answers requests on `listener` until the state's `stopping` token is cancelled.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(listener: TcpListener, state: ApiState) -> io::Result<()> {
+    let stopping = state.stopping.clone();
+    docket_http::serve(listener, router(state), stopping).await
+}

@@ -1,0 +1,54 @@
+//! `GET …/logs/events`: server-sent events; `id:` is the line's `seq`, so a browser resumes by itself, and the last event is `end`.
+
+use std::convert::Infallible;
+
+use axum::{
+    extract::State,
+    http::HeaderMap,
+    response::{
+        IntoResponse, Response,
+        sse::{Event, KeepAlive, Sse},
+    },
+};
+use futures_util::{StreamExt, stream};
+
+use super::{EndObject, LineObject, LogQuery, find_id, stream::pages};
+use crate::{
+    ApiState,
+    error::ApiError,
+    extract::{Path, Query},
+};
+
+pub(super) async fn follow(
+    State(state): State<ApiState>,
+    Path(id): Path<String>,
+    Query(query): Query<LogQuery>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let level = query.level()?;
+    let id = find_id(&state.jobs, &id).await?;
+    let last_event = headers.get("last-event-id").and_then(|value| value.to_str().ok());
+    let after = last_event
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(query.after);
+    let pages = pages(state.jobs.tail(id, after, level), state.stopping);
+    let events = pages.flat_map(|page| {
+        let lines = page.lines.iter().map(|line| {
+            let event = Event::default().id(line.seq.to_string());
+            event
+                .json_data(LineObject::from(line))
+                .expect("numbers and strings are JSON")
+        });
+        let end = page.finished.map(|success| {
+            let event = Event::default().event("end");
+            event
+                .json_data(EndObject {
+                    finished: true,
+                    success,
+                })
+                .expect("booleans are JSON")
+        });
+        stream::iter(lines.chain(end).map(Ok::<_, Infallible>).collect::<Vec<_>>())
+    });
+    Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
+}

@@ -1,0 +1,79 @@
+//! `GET /{name}/{version}.tar.gz`: the path that clients build.
+
+use axum::{
+    Router,
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use docket_core::{name::PackageName, version::Version};
+use docket_http::Problem;
+use docket_index::tarballs::Tarballs;
+use docket_jobs::Jobs;
+
+use crate::{ApiState, error::ApiError, extract::Path};
+
+pub(crate) fn routes() -> Router<ApiState> {
+    Router::new().route(
+        "/{name}/{file}",
+        get(tarball).fallback(async || StatusCode::NOT_FOUND),
+    )
+}
+
+async fn tarball(
+    State(jobs): State<Jobs>,
+    State(tarballs): State<Tarballs>,
+    Path((name, file)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let Some(version) = file.strip_suffix(".tar.gz") else {
+        // Every path of two segments comes here, and most are simply unknown.
+        return Ok(StatusCode::NOT_FOUND.into_response());
+    };
+    let missing =
+        || Problem::not_found("There is no such tarball here. Tarballs are at /NAME/VERSION.tar.gz.");
+    let (Ok(name), Ok(version)) = (name.parse::<PackageName>(), version.parse::<Version>()) else {
+        return Err(missing().into());
+    };
+    let mut tx = jobs.db().read().await?;
+    let metadata = docket_index::find_metadata(&mut tx, &name).await?;
+    drop(tx);
+    let Some(entry) = metadata
+        .as_ref()
+        .and_then(|metadata| metadata.published.get(&version))
+    else {
+        return Err(Problem::not_found(format!("{name}@{version} is not published.")).into());
+    };
+    let etag = format!("\"{}\"", entry.hash.hex());
+    let caching = [
+        (header::ETAG, etag.clone()),
+        (header::CACHE_CONTROL, "public, max-age=31536000".to_owned()),
+    ];
+    if matches_etag(&headers, &etag) {
+        return Ok((StatusCode::NOT_MODIFIED, caching).into_response());
+    }
+    let Some(bytes) = tarballs.find(&name, version, entry).await? else {
+        let detail =
+            format!("{name}@{version} is published, but its tarball was not imported to this server.");
+        return Err(
+            Problem::new(StatusCode::NOT_FOUND, "tarball-missing", "Tarball missing")
+                .detail(detail)
+                .into(),
+        );
+    };
+    Ok((caching, [(header::CONTENT_TYPE, "application/gzip")], bytes).into_response())
+}
+
+/// True when the client already has what `etag` names.
+pub(crate) fn matches_etag(headers: &HeaderMap, etag: &str) -> bool {
+    let known = headers
+        .get(header::IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    known
+        .split(',')
+        .map(str::trim)
+        // A proxy that compresses makes the tag weak; the bytes behind it are still these.
+        .any(|candidate| candidate == "*" || candidate.trim_start_matches("W/") == etag)
+}

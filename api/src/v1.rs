@@ -1,0 +1,90 @@
+//! The routes of released clients, `/api/v1`: bodies, statuses and header rules are fixed by registry.md §1 and appendix C.
+//!
+//! Paths match exactly; a wrong method is a 404 without a body, as is an unknown path. POST answers 200, never 201, because spago 1.0 treats
+//! everything else as fatal. Errors are plain text, which clients print, or problem+json for those who ask for JSON.
+
+mod job_object;
+mod jobs;
+mod publish;
+mod query;
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    middleware::{Next, from_fn},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use docket_http::Problem;
+
+use crate::ApiState;
+
+/// The largest body of an operation, in bytes. The largest real one is a few kilobytes.
+pub(crate) const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+pub(crate) fn routes() -> Router<ApiState> {
+    Router::new()
+        .route("/api/v1/publish", post(publish::publish).fallback(no_such_method))
+        .route("/api/v1/jobs", get(jobs::list).fallback(no_such_method))
+        .route("/api/v1/jobs/{id}", get(jobs::show).fallback(no_such_method))
+        .route("/api/v1/status", get(|| async {}).fallback(no_such_method))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(from_fn(cors))
+}
+
+pub(crate) async fn no_such_method(method: Method) -> Response {
+    if method != Method::OPTIONS {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let preflight = [
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, "Content-Type"),
+        (header::ACCESS_CONTROL_MAX_AGE, "86400"),
+    ];
+    (StatusCode::NO_CONTENT, preflight).into_response()
+}
+
+/// Browsers of other sites may read everything here: it is public, and no cookie gives any right.
+pub(crate) async fn cors(request: Request, next: Next) -> Response {
+    const HEADERS: [(HeaderName, &str); 3] = [
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST, OPTIONS"),
+        (header::VARY, "Origin"),
+    ];
+    let mut response = next.run(request).await;
+    for (name, value) in HEADERS {
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// An error of these routes: plain text, unless the client asks for JSON.
+#[derive(Debug)]
+struct V1Error {
+    problem: Problem,
+    as_json: bool,
+}
+
+impl V1Error {
+    fn new(headers: &HeaderMap, problem: Problem) -> Self {
+        let accept = headers
+            .get(header::ACCEPT)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        Self {
+            problem,
+            as_json: accept.contains("json"),
+        }
+    }
+}
+
+impl IntoResponse for V1Error {
+    fn into_response(self) -> Response {
+        if self.as_json {
+            return self.problem.into_response();
+        }
+        (self.problem.status(), self.problem.text().to_owned()).into_response()
+    }
+}

@@ -1,0 +1,111 @@
+//! `GET /api/v1/jobs` and `GET /api/v1/jobs/{id}`.
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    extract::{Path, RawQuery, State, rejection::PathRejection},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+use docket_http::Problem;
+use docket_jobs::{JobFilter, JobId, Jobs, Level, LineFilter, Order};
+
+use super::{V1Error, job_object::JobObject, query::Parameters};
+
+/// How many jobs or lines one answer holds at most.
+const PAGE: usize = 100;
+
+/// A client that polls gives up at the first 5xx (registry.md §7.4), so a read is tried again over a short outage.
+const TRIES: u32 = 10;
+const RETRY: Duration = Duration::from_millis(150);
+
+pub(super) async fn list(
+    State(jobs): State<Jobs>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Vec<JobObject>>, V1Error> {
+    let parameters = Parameters::new(query.as_deref());
+    let filter = JobFilter {
+        since: parameters.since(),
+        until: parameters
+            .until()
+            .unwrap_or_else(|| jobs.clock().now().next_millisecond()),
+        include_finished: parameters.parse("include_completed").unwrap_or(false),
+        order: parameters.order(),
+        limit: PAGE as i64,
+    };
+    let found = patiently(|| async {
+        let mut tx = jobs.db().read().await?;
+        jobs.list(&mut tx, &filter).await
+    });
+    let found = found
+        .await
+        .map_err(|error| V1Error::new(&headers, Problem::internal(&error)))?;
+    Ok(Json(
+        found
+            .into_iter()
+            .map(|job| JobObject::new(job, Vec::new(), true))
+            .collect(),
+    ))
+}
+
+pub(super) async fn show(
+    State(jobs): State<Jobs>,
+    headers: HeaderMap,
+    id: Result<Path<String>, PathRejection>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, V1Error> {
+    // An id that is not even text is an id that no job has.
+    let Some(Ok(id)) = id.ok().map(|Path(id)| id.parse::<JobId>()) else {
+        return Ok(StatusCode::NOT_FOUND.into_response());
+    };
+    let parameters = Parameters::new(query.as_deref());
+    let until = parameters.until();
+    let filter = LineFilter {
+        after_seq: 0,
+        since: parameters.since(),
+        // Line times run ahead of the clock when many are written in one millisecond; "now" must not hide them.
+        until: until.unwrap_or(docket_core::time::Timestamp::MAX),
+        level: parameters.parse("level").unwrap_or(Level::Info),
+        order: parameters.order(),
+        limit: PAGE + 1,
+    };
+    let found = patiently(|| async {
+        let mut tx = jobs.db().read().await?;
+        let job = jobs.find(&mut tx, id).await?;
+        let lines = jobs.lines(&mut tx, id, &filter).await?;
+        Ok((job, lines))
+    });
+    let (job, mut lines) = found
+        .await
+        .map_err(|error| V1Error::new(&headers, Problem::internal(&error)))?;
+    let Some(job) = job else {
+        return Ok(StatusCode::NOT_FOUND.into_response());
+    };
+    let more = lines.len() > PAGE;
+    lines.truncate(PAGE);
+    let last_page = filter.order == Order::Descending || !more;
+    Ok(Json(JobObject::new(job, lines, last_page)).into_response())
+}
+
+/// Reads, and reads again over a short outage of the database.
+async fn patiently<T, R>(read: impl Fn() -> R) -> Result<T, docket_db::Error>
+where
+    R: Future<Output = Result<T, docket_db::Error>>,
+{
+    let mut tried = 1;
+    loop {
+        match read().await {
+            Err(error) if tried < TRIES => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "a read failed; trying again"
+                );
+                tried += 1;
+                tokio::time::sleep(RETRY).await;
+            }
+            result => return result,
+        }
+    }
+}

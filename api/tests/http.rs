@@ -1,0 +1,22 @@
+//! What clients are promised over HTTP: the real router on a loopback port, over a real database of either kind and a small worker.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "http/git.rs"]
+mod git;
+#[path = "http/health.rs"]
+mod health;
+#[path = "http/jobs.rs"]
+mod jobs;
+#[path = "http/logs.rs"]
+mod logs;
+#[path = "http/page.rs"]
+mod page;
+#[path = "http/publish.rs"]
+mod publish;
+#[path = "http/routing.rs"]
+mod routing;
+#[path = "http/served.rs"]
+mod served;
+#[path = "http/tarballs.rs"]
+mod tarballs;

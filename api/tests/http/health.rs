@@ -1,0 +1,59 @@
+//! Health, and stopping.
+
+use docket_test_support::on_both_databases;
+
+use crate::served::{DEADLINE, Served};
+
+on_both_databases! {
+    /// Ready while the database answers, 503 once it is gone; alive all the time.
+    async fn health_tells_when_the_database_is_gone(db: TestDb) {
+        let served = Served::start(db).await;
+        for path in ["/healthz/live", "/healthz/ready"] {
+            assert_eq!(served.get(path).send().await.unwrap().status(), 200, "{path}");
+        }
+        served.jobs.db().close().await;
+        assert_eq!(served.get("/healthz/live").send().await.unwrap().status(), 200);
+        let response = served.get("/healthz/ready").send().await.unwrap();
+        assert_eq!(response.status(), 503);
+        assert_eq!(response.text().await.unwrap(), "not ready: the database does not answer\n");
+    }
+
+    /// Without its tables a server is not ready either.
+    async fn health_tells_when_the_tables_are_gone(db: TestDb) {
+        let served = Served::start(db).await;
+        let mut tx = served.jobs.db().write().await.unwrap();
+        docket_db::execute!(&mut tx, docket_db::sqlx::query("ALTER TABLE change RENAME TO elsewhere")).unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(served.get("/healthz/ready").send().await.unwrap().status(), 503);
+    }
+
+    /// Every answer has a request's name to look for in the log.
+    async fn every_answer_names_its_request(db: TestDb) {
+        let served = Served::start(db).await;
+        let response = served.get("/healthz/live").send().await.unwrap();
+        assert_eq!(response.headers()["x-request-id"].len(), 36);
+    }
+
+    /// An error inside tells a client nothing of our insides.
+    async fn an_inner_error_is_not_shown(db: TestDb) {
+        let served = Served::start(db).await;
+        served.jobs.db().close().await;
+        for path in ["/index/ef/fe/effect", "/effect/4.0.0.tar.gz", "/git/registry.git/info/refs?service=git-upload-pack"] {
+            let problem = crate::served::problem(served.get(path).send().await.unwrap(), 500).await;
+            let text = problem.to_string().to_lowercase();
+            assert!(!text.contains("pool") && !text.contains("sql"), "{text}");
+        }
+    }
+
+    /// A server that is told to stop ends, even while a log is followed.
+    async fn a_stopping_server_sends_watchers_away(db: TestDb) {
+        let served = Served::start(db).await;
+        let id = served.publish(crate::served::EFFECT).await;
+        let watcher = served.get(&format!("/logs/{id}")).send().await.unwrap();
+        let events = served.get(&format!("/api/v1/jobs/{id}/logs/events")).send().await.unwrap();
+        served.stopping.cancel();
+        tokio::time::timeout(DEADLINE, served.server).await.expect("the server ends").unwrap().unwrap();
+        assert_eq!(watcher.text().await.unwrap(), "");
+        assert_eq!(events.text().await.unwrap(), "");
+    }
+}

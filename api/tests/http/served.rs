@@ -1,0 +1,234 @@
+//! A served registry for one test, and what tests ask of it.
+
+use std::{path::Path, process::Command, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use docket_api::ApiState;
+use docket_core::{
+    digest::Sha256, manifest::Manifest, metadata::PublishedVersion, time::Timestamp, version::Version,
+};
+use docket_index::{Publication, git::GitViews, tarballs::Tarballs};
+use docket_jobs::{
+    Clock, Failure, JobId, Jobs, Run,
+    worker::{self, Config, Handler},
+};
+use docket_storage::Storage;
+use docket_test_support::TestDb;
+use reqwest::{RequestBuilder, Response};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// How long a condition may take before the test fails; it is reached within milliseconds.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A publish request as spago sends it.
+pub const EFFECT: &str = r#"{"compiler":"0.15.15","location":{"githubOwner":"lab","githubRepo":"purescript-effect"},"name":"effect","ref":"v4.0.0","version":"4.0.0"}"#;
+
+/// When things happen that tests record themselves.
+pub fn now() -> Timestamp {
+    "2026-08-18T07:02:11.004Z".parse().unwrap()
+}
+
+/// A served registry; it stops when it is dropped.
+pub struct Served {
+    pub url: String,
+    pub jobs: Jobs,
+    pub storage: Storage,
+    pub http: reqwest::Client,
+    pub stopping: CancellationToken,
+    pub server: JoinHandle<std::io::Result<()>>,
+    pub folder: tempfile::TempDir,
+    _stop: DropGuard,
+    _db: TestDb,
+}
+
+impl Served {
+    /// Serves an empty registry whose jobs wait.
+    pub async fn start(db: TestDb) -> Self {
+        db.migrate(&[docket_jobs::TABLES, docket_index::TABLES]).await;
+        let mut tx = db.db.write().await.unwrap();
+        docket_index::bootstrap(&mut tx, now()).await.unwrap();
+        tx.commit().await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let storage = Storage::local(folder.path().join("blobs")).unwrap();
+        let views = GitViews::new(folder.path().join("git"), db.db.clone(), storage.clone());
+        let jobs = Jobs::new(db.db.clone(), Clock::system());
+        let stopping = CancellationToken::new();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let state = ApiState {
+            jobs: jobs.clone(),
+            tarballs: Tarballs::new(db.db.clone(), storage.clone()).unwrap(),
+            views,
+            public_url: Arc::from(url.as_str()),
+            stopping: stopping.clone(),
+        };
+        let server = tokio::spawn(docket_api::serve(listener, state));
+        // reqwest is built without a TLS provider; the first test of the process installs one.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(DEADLINE)
+            .build()
+            .unwrap();
+        Self {
+            url,
+            jobs,
+            storage,
+            http,
+            server,
+            folder,
+            _stop: stopping.clone().drop_guard(),
+            stopping,
+            _db: db,
+        }
+    }
+
+    /// Runs the jobs with `run`, until the registry stops.
+    pub fn work<F, R>(&self, run: F)
+    where
+        F: Fn(Run) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        let handler = Handler {
+            kind: "publish",
+            timeout_secs: 60,
+            max_attempts: 1,
+            run: Arc::new(move |attempt| Box::pin(run(attempt))),
+        };
+        let config = Config {
+            concurrency: 2,
+            lease_secs: 60,
+            drain_secs: 0,
+            retry_millis: 1,
+            name: "test".to_owned(),
+        };
+        tokio::spawn(worker::run(
+            self.jobs.clone(),
+            config,
+            vec![handler],
+            self.stopping.clone(),
+        ));
+    }
+
+    pub fn get(&self, path: &str) -> RequestBuilder {
+        self.http.get(format!("{}{path}", self.url))
+    }
+
+    pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
+        self.http
+            .request(method.parse().unwrap(), format!("{}{path}", self.url))
+    }
+
+    pub fn post_publish(&self, body: impl Into<reqwest::Body>) -> RequestBuilder {
+        self.request("POST", "/api/v1/publish").body(body)
+    }
+
+    /// Posts a publish operation and returns the job's id.
+    pub async fn publish(&self, body: &str) -> JobId {
+        let reply = self.post_publish(body.to_owned()).send().await.unwrap();
+        assert_eq!(reply.status(), 200);
+        let reply: serde_json::Value = json(reply).await;
+        reply["jobId"].as_str().unwrap().parse().unwrap()
+    }
+
+    /// Waits for the end of a job by following its log.
+    pub async fn finished(&self, id: JobId) {
+        let mut tail = self.jobs.tail(id, 0, docket_jobs::Level::Debug);
+        let end = async {
+            while tail
+                .next()
+                .await
+                .unwrap()
+                .expect("the job exists")
+                .finished
+                .is_none()
+            {}
+        };
+        tokio::time::timeout(DEADLINE, end).await.expect("the job ends");
+    }
+
+    /// Posts a publish operation that `run` carries out, and waits for its end.
+    pub async fn finished_job<F, R>(&self, run: F) -> JobId
+    where
+        F: Fn(Run) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        self.work(run);
+        let id = self.publish(EFFECT).await;
+        self.finished(id).await;
+        id
+    }
+
+    /// Records `effect@4.0.0` with a tarball, as a publish job does.
+    pub async fn record_effect(&self) -> Bytes {
+        let tarball = Bytes::from_static(b"the bytes of a tarball");
+        self.storage.put(tarball.clone()).await.unwrap();
+        let mut tx = self.jobs.db().write().await.unwrap();
+        record_effect(&mut tx).await;
+        tx.commit().await.unwrap();
+        tarball
+    }
+}
+
+/// The manifest of `effect@4.0.0`.
+pub fn effect() -> Manifest {
+    let json = r#"{"name":"effect","version":"4.0.0","license":"MIT","location":{"githubOwner":"lab","githubRepo":"purescript-effect"},"ref":"v4.0.0","dependencies":{}}"#;
+    Manifest::from_stored(json).unwrap()
+}
+
+/// Records `effect@4.0.0` in `tx`.
+pub async fn record_effect(tx: &mut docket_db::Tx) {
+    let tarball = b"the bytes of a tarball";
+    let entry = PublishedVersion {
+        bytes: tarball.len() as u64,
+        compilers: vec!["0.15.15".parse::<Version>().unwrap()],
+        hash: Sha256::of(tarball),
+        published_time: now(),
+        git_ref: String::new(),
+    };
+    let publication = Publication {
+        manifest: &effect(),
+        entry: &entry,
+        job_id: "job".to_owned(),
+        at: now(),
+    };
+    docket_index::publish(tx, &publication).await.unwrap();
+}
+
+/// Returns a header's text; empty when it is absent.
+pub fn header<'a>(response: &'a Response, name: &str) -> &'a str {
+    response
+        .headers()
+        .get(name)
+        .map_or("", |value| value.to_str().unwrap())
+}
+
+/// Reads a JSON body.
+pub async fn json(response: Response) -> serde_json::Value {
+    let text = response.text().await.unwrap();
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+/// Checks that an error is a problem document with this status, and returns it.
+pub async fn problem(response: Response, status: u16) -> serde_json::Value {
+    assert_eq!(response.status(), status);
+    assert_eq!(header(&response, "content-type"), "application/problem+json");
+    let problem = json(response).await;
+    assert_eq!(problem["status"], status);
+    problem
+}
+
+/// Runs git without any configuration of this machine.
+pub async fn git(folder: &Path, arguments: &[&str]) -> std::process::Output {
+    let mut command = Command::new("git");
+    command
+        .current_dir(folder)
+        .args(arguments)
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_TERMINAL_PROMPT", "0");
+    tokio::task::spawn_blocking(move || command.output().unwrap())
+        .await
+        .unwrap()
+}

@@ -1,0 +1,92 @@
+//! The one shape of an error: `application/problem+json` (RFC 9457).
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+/// An error that a client meets. Clients branch on its `type`; `detail` is for people.
+#[derive(Debug, Clone, Serialize)]
+pub struct Problem {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'static str,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+impl Problem {
+    /// An error with a stable `code`, which becomes the `type`, and a short title.
+    pub fn new(status: StatusCode, code: &str, title: &'static str) -> Self {
+        Self {
+            kind: format!("/docs/problems#{code}"),
+            title,
+            status: status.as_u16(),
+            detail: None,
+        }
+    }
+
+    /// Says what failed in this case and what to do.
+    #[must_use]
+    pub fn detail(mut self, detail: impl ToString) -> Self {
+        self.detail = Some(detail.to_string());
+        self
+    }
+
+    /// There is nothing at this address.
+    pub fn not_found(detail: impl ToString) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", "Not found").detail(detail)
+    }
+
+    /// Something of ours failed: it is logged here, once, with its causes, and the client learns nothing of our insides.
+    pub fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
+        log(error);
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "Internal server error",
+        )
+        .detail("The server could not answer this request; its operator can see why in the server's log.")
+    }
+
+    /// A server behind us failed: logged like [`Problem::internal`].
+    pub fn bad_gateway(code: &str, title: &'static str, error: &(dyn std::error::Error + 'static)) -> Self {
+        log(error);
+        Self::new(StatusCode::BAD_GATEWAY, code, title)
+    }
+
+    /// What a person should read: the detail, or else the title.
+    pub fn text(&self) -> &str {
+        self.detail.as_deref().unwrap_or(self.title)
+    }
+
+    /// The status code.
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+fn log(error: &(dyn std::error::Error + 'static)) {
+    let mut causes = Vec::new();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        causes.push(cause.to_string());
+        source = cause.source();
+    }
+    tracing::error!(causes = causes.join(": "), "a request failed: {error}");
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let mut response = (status, Json(self)).into_response();
+        response.headers_mut().insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        response
+    }
+}
