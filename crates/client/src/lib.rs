@@ -1,0 +1,17 @@
+//! A typed client of the HTTP API.
+//!
+//! [`Client`] asks for jobs and reads them; [`Client::follow`] is the live log of one job as a stream that survives a lost
+//! connection without losing or repeating a line.
+
+mod client;
+mod error;
+mod follow;
+mod job;
+mod log;
+mod tls;
+
+pub use client::Client;
+pub use error::Error;
+pub use follow::{Event, Follow, Pace};
+pub use job::{Job, JobFilter, JobId, JobIdError, JobLogLine, LogFilter, Order};
+pub use log::{Level, LevelError, LogLine, LogPage, Outcome};

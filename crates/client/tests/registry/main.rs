@@ -1,0 +1,7 @@
+//! The client against a registry of a few lines.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod calls;
+mod following;
+mod server;
