@@ -1,0 +1,42 @@
+//! `docket`: what people type to publish packages and to watch jobs.
+
+mod args;
+mod failure;
+mod follow;
+mod job;
+mod print;
+mod publish;
+mod safe;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use docket_client::Client;
+
+use crate::args::{Args, Command};
+use crate::failure::Failure;
+use crate::print::Printer;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    // clap answers --help and --version with 0, anything it does not understand with 2.
+    let args = Args::parse();
+    let mut out = Printer::new(args.json);
+    match run(args, &mut out).await {
+        Ok(()) => ExitCode::SUCCESS,
+        // Nobody reads any more (`docket job list | head`): that is no news to anyone.
+        Err(Failure::Output(cause)) if cause.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+        Err(failure) => {
+            out.failure(&failure);
+            failure.exit_code()
+        }
+    }
+}
+
+async fn run(args: Args, out: &mut Printer) -> Result<(), Failure> {
+    let client = Client::new(&args.server)?;
+    match args.command {
+        Command::Publish(publish) => publish::run(&client, publish, out).await,
+        Command::Job(command) => job::run(&client, command, out).await,
+    }
+}

@@ -1,0 +1,358 @@
+//! The configuration: defaults, then the file, then the environment (`DOCKET__SECTION__KEY`), then switches.
+
+use std::{collections::BTreeMap, fmt, fs, num::NonZeroUsize, path::PathBuf};
+
+use config::{Environment, File, FileFormat};
+use docket_worker::{sandbox::SandboxChoice, source::git::SourceConfig};
+use serde::{Deserialize, Serialize};
+
+use crate::cli::Common;
+
+/// Every value in force. Unknown keys are refused, because a typo in a limit should not be silent.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Everything the embedded server keeps. Default `docket-data`.
+    pub data_dir: PathBuf,
+    /// The `[api]` section.
+    pub api: Api,
+    /// The `[database]` section.
+    pub database: Database,
+    /// The `[sources]` section.
+    pub sources: Sources,
+    /// The `[compilers]` section.
+    pub compilers: Compilers,
+    /// The `[worker]` section.
+    pub worker: Worker,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: "docket-data".into(),
+            api: Api::default(),
+            database: Database::default(),
+            sources: Sources::default(),
+            compilers: Compilers::default(),
+            worker: Worker::default(),
+        }
+    }
+}
+
+/// The `[api]` section.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Api {
+    /// Where to listen. Default `127.0.0.1:8080`.
+    pub listen: String,
+    /// The address under which people reach the server. Default: from `listen`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<String>,
+}
+
+impl Default for Api {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8080".to_owned(),
+            public_url: None,
+        }
+    }
+}
+
+/// The `[database]` section.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Database {
+    /// `sqlite:PATH` or `postgres://user:password@host:port/name`. Default: SQLite in `data_dir`.
+    #[serde(skip_serializing)]
+    pub url: Option<String>,
+    /// A file that holds the URL, for URLs with a password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url_file: Option<PathBuf>,
+}
+
+/// The `[sources]` section.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sources {
+    /// Prefix of GitHub locations. Default `https://github.com`.
+    pub github_url: String,
+    /// Whether plain git locations and packages in a folder of their repository are taken. Default false.
+    pub allow_git_locations: bool,
+    /// Hosts that plain git locations may name; empty means any. Default empty.
+    pub git_hosts: Vec<String>,
+    /// Whether a host may send git to another address, as GitHub does for renamed repositories. Default false.
+    pub follow_redirects: bool,
+    /// The largest checkout, in bytes. Default 200,000,000.
+    pub max_bytes: u64,
+    /// The most files of a checkout. Default 20,000.
+    pub max_files: u64,
+}
+
+impl Default for Sources {
+    fn default() -> Self {
+        let defaults = SourceConfig::default();
+        Self {
+            github_url: defaults.github_url,
+            allow_git_locations: defaults.allow_git_locations,
+            git_hosts: defaults.git_hosts,
+            follow_redirects: defaults.follow_redirects,
+            max_bytes: defaults.max_bytes,
+            max_files: defaults.max_files,
+        }
+    }
+}
+
+/// The `[compilers]` section.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Compilers {
+    /// Directories searched, before `PATH`, for executables `purs-X_Y_Z` or `purs`. Default none.
+    pub path: Vec<PathBuf>,
+}
+
+/// The `[worker]` section.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Worker {
+    /// How many jobs at once. Default: the number of CPUs.
+    pub concurrency: NonZeroUsize,
+    /// Seconds without a heartbeat after which another worker may take a job. Default 60.
+    pub lease_secs: u64,
+    /// Seconds that running jobs get to end when the server stops. Default 30.
+    pub drain_secs: u64,
+    /// `auto`, `bubblewrap` or `none`. Default `auto`.
+    pub sandbox: SandboxChoice,
+}
+
+impl Default for Worker {
+    fn default() -> Self {
+        let cpus = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        Self {
+            concurrency: cpus,
+            lease_secs: 60,
+            drain_secs: 30,
+            sandbox: SandboxChoice::Auto,
+        }
+    }
+}
+
+/// The configuration cannot be used: exit code 78.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A value, a key or the file's syntax is wrong.
+    #[error("{0}")]
+    Invalid(config::ConfigError),
+    /// A file that the configuration names cannot be read.
+    #[error("{} cannot be read: {cause}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// A value is out of its range.
+    #[error("{key} must be {rule}")]
+    OutOfRange {
+        /// The key.
+        key: &'static str,
+        /// What it may be.
+        rule: &'static str,
+    },
+}
+
+impl Config {
+    /// Reads all layers.
+    ///
+    /// # Errors
+    /// When a named file is missing, a key is unknown or a value does not fit.
+    pub fn load(common: &Common) -> Result<Self, ConfigError> {
+        let file = match &common.config {
+            Some(path) => {
+                let text = fs::read_to_string(path).map_err(|cause| ConfigError::Unreadable {
+                    path: path.clone(),
+                    cause,
+                })?;
+                File::from_str(&text, FileFormat::Toml)
+            }
+            None => match fs::read_to_string("docket.toml") {
+                Ok(text) => File::from_str(&text, FileFormat::Toml),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    File::from_str("", FileFormat::Toml)
+                }
+                Err(cause) => {
+                    return Err(ConfigError::Unreadable {
+                        path: "docket.toml".into(),
+                        cause,
+                    });
+                }
+            },
+        };
+        let environment = Environment::with_prefix("DOCKET")
+            .prefix_separator("__")
+            .separator("__")
+            .list_separator(":")
+            .with_list_parse_key("compilers.path")
+            .with_list_parse_key("sources.git_hosts")
+            .try_parsing(true);
+        let mut config: Self = config::Config::builder()
+            .add_source(file)
+            .add_source(environment)
+            .build()
+            .and_then(config::Config::try_deserialize)
+            .map_err(ConfigError::Invalid)?;
+        if let Some(data) = &common.data {
+            config.data_dir.clone_from(data);
+        }
+        if let Some(listen) = &common.listen {
+            config.api.listen.clone_from(listen);
+        }
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        if !(3..=3600).contains(&self.worker.lease_secs) {
+            return Err(ConfigError::OutOfRange {
+                key: "worker.lease_secs",
+                rule: "from 3 to 3600 seconds",
+            });
+        }
+        if self.database.url.is_some() && self.database.url_file.is_some() {
+            return Err(ConfigError::OutOfRange {
+                key: "database",
+                rule: "given as url or as url_file, not both",
+            });
+        }
+        Ok(())
+    }
+
+    /// The database's URL, from wherever it is configured.
+    ///
+    /// # Errors
+    /// When `url_file` cannot be read.
+    pub fn database_url(&self) -> Result<String, ConfigError> {
+        if let Some(path) = &self.database.url_file {
+            let text = fs::read_to_string(path).map_err(|cause| ConfigError::Unreadable {
+                path: path.clone(),
+                cause,
+            })?;
+            return Ok(text.trim().to_owned());
+        }
+        let embedded = || format!("sqlite:{}", self.data_dir.join("docket.db").display());
+        Ok(self.database.url.clone().unwrap_or_else(embedded))
+    }
+
+    /// How sources are fetched.
+    pub fn source_config(&self) -> SourceConfig {
+        SourceConfig {
+            github_url: self.sources.github_url.trim_end_matches('/').to_owned(),
+            allow_git_locations: self.sources.allow_git_locations,
+            git_hosts: self.sources.git_hosts.clone(),
+            follow_redirects: self.sources.follow_redirects,
+            max_bytes: self.sources.max_bytes,
+            max_files: self.sources.max_files,
+            environment: git_environment(|name| std::env::var(name).ok()),
+            ..SourceConfig::default()
+        }
+    }
+}
+
+/// What git may know of our environment: how to get out of this network, and whom to trust there.
+const GIT_ENVIRONMENT: [&str; 8] = [
+    "https_proxy",
+    "HTTPS_PROXY",
+    "http_proxy",
+    "HTTP_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+    "GIT_SSL_CAINFO",
+    "SSL_CERT_FILE",
+];
+
+/// Picks the variables of [`GIT_ENVIRONMENT`] that are set to something.
+fn git_environment(get: impl Fn(&str) -> Option<String>) -> BTreeMap<String, String> {
+    GIT_ENVIRONMENT
+        .into_iter()
+        .filter_map(|name| get(name).map(|value| (name.to_owned(), value)))
+        .filter(|(_, value)| !value.is_empty())
+        .collect()
+}
+
+/// As `docketd config show` prints it: the file that would give the same values.
+impl fmt::Display for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = toml::to_string_pretty(self).map_err(|_| fmt::Error)?;
+        f.write_str(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> Result<Config, ConfigError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), text).unwrap();
+        Config::load(&Common {
+            config: Some(file.path().to_owned()),
+            ..Common::default()
+        })
+    }
+
+    /// An empty file is the embedded registry.
+    #[test]
+    fn an_empty_file_gives_the_defaults() {
+        let config = load("").unwrap();
+        assert_eq!(config.api.listen, "127.0.0.1:8080");
+        assert_eq!(config.database_url().unwrap(), "sqlite:docket-data/docket.db");
+    }
+
+    /// A typo is refused and named.
+    #[test]
+    fn an_unknown_key_is_refused_by_name() {
+        let error = load("[worker]\nlease_seconds = 5").unwrap_err().to_string();
+        assert!(error.contains("lease_seconds"), "{error}");
+    }
+
+    /// A lease has a shortest and a longest length.
+    #[test]
+    fn a_lease_outside_its_range_is_refused() {
+        for (secs, fits) in [(2, false), (3, true), (3600, true), (3601, false)] {
+            assert_eq!(
+                load(&format!("[worker]\nlease_secs = {secs}")).is_ok(),
+                fits,
+                "{secs}"
+            );
+        }
+    }
+
+    /// git gets out through the proxy of this machine, and learns nothing else of its environment.
+    #[test]
+    fn git_gets_proxies_and_certificates_of_the_environment_and_nothing_else() {
+        let ours = BTreeMap::from([
+            ("https_proxy", "http://proxy.invalid:3128"),
+            ("NO_PROXY", "localhost"),
+            ("GIT_SSL_CAINFO", "/ca.pem"),
+            ("SSL_CERT_FILE", "/ca.pem"),
+            ("http_proxy", ""),
+            ("GIT_SSH_COMMAND", "evil"),
+            ("DOCKET__DATABASE__URL", "postgres://user:secret@db/docket"),
+        ]);
+        let theirs = git_environment(|name| ours.get(name).map(ToString::to_string));
+        let names: Vec<_> = theirs.keys().map(String::as_str).collect();
+        assert_eq!(
+            names,
+            ["GIT_SSL_CAINFO", "NO_PROXY", "SSL_CERT_FILE", "https_proxy"]
+        );
+        assert_eq!(theirs["https_proxy"], "http://proxy.invalid:3128");
+    }
+
+    /// Hosts send git elsewhere only where the operator says so.
+    #[test]
+    fn redirects_are_followed_only_when_asked_for() {
+        assert!(!load("").unwrap().source_config().follow_redirects);
+        let config = load("[sources]\nfollow_redirects = true").unwrap();
+        assert!(config.source_config().follow_redirects);
+    }
+}

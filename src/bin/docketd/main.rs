@@ -1,0 +1,136 @@
+//! `docketd`: the registry's servers and workers, and the commands of those who run them.
+
+mod cli;
+mod config;
+mod data;
+mod demo;
+mod doctor;
+mod purs_stand_in;
+mod server;
+
+use std::{io::IsTerminal, process::ExitCode};
+
+use self::config::{Config, ConfigError};
+use clap::Parser;
+use cli::{Cli, Command, ConfigCommand};
+use server::Roles;
+use tracing_subscriber::EnvFilter;
+
+/// The configuration or the environment is wrong (sysexits.h, EX_CONFIG).
+const EXIT_CONFIG: u8 = 78;
+
+fn main() -> ExitCode {
+    let argv: Vec<String> = std::env::args_os()
+        .map(|arg| arg.to_string_lossy().into_owned())
+        .collect();
+    if argv
+        .first()
+        .is_some_and(|name| purs_stand_in::is_called_as(name.as_ref()))
+    {
+        return purs_stand_in::run(&argv);
+    }
+    let cli = Cli::parse();
+    if let Some(Command::PursStandIn { arguments }) = cli.command {
+        let argv: Vec<String> = std::iter::once("purs".to_owned()).chain(arguments).collect();
+        return purs_stand_in::run(&argv);
+    }
+    start_tracing(matches!(cli.command, Some(Command::Demo { .. })));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let done = runtime
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(run(cli)));
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            // One line says why, with its causes.
+            eprintln!("docketd: {}", one_line(&error));
+            let configuration = error.is::<ConfigError>()
+                || error.downcast_ref::<docket_db::Error>().is_some_and(|error| {
+                    matches!(
+                        error,
+                        docket_db::Error::UnknownScheme | docket_db::Error::Unreachable { .. }
+                    )
+                });
+            ExitCode::from(if configuration { EXIT_CONFIG } else { 1 })
+        }
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    if let Some(Command::Demo { once }) = cli.command {
+        return demo::run(&cli.common, once).await;
+    }
+    let mut config = Config::load(&cli.common)?;
+    match cli.command {
+        None | Some(Command::All) => {
+            server::run(
+                &config,
+                Roles {
+                    api: true,
+                    worker: true,
+                },
+            )
+            .await?
+        }
+        Some(Command::Serve) => {
+            server::run(
+                &config,
+                Roles {
+                    api: true,
+                    worker: false,
+                },
+            )
+            .await?
+        }
+        Some(Command::Work { concurrency }) => {
+            if let Some(concurrency) = concurrency {
+                config.worker.concurrency = concurrency.try_into().map_err(|_| ConfigError::OutOfRange {
+                    key: "--concurrency",
+                    rule: "at least 1",
+                })?;
+            }
+            server::run(
+                &config,
+                Roles {
+                    api: false,
+                    worker: true,
+                },
+            )
+            .await?;
+        }
+        Some(Command::Migrate) => data::migrate(&config).await?,
+        Some(Command::Import(switches)) => data::import(&config, switches).await?,
+        Some(Command::Export(switches)) => data::export(&config, switches).await?,
+        Some(Command::Doctor) => return doctor::run(&config).await,
+        Some(Command::Config {
+            command: ConfigCommand::Show,
+        }) => print!("{config}"),
+        Some(Command::Demo { .. } | Command::PursStandIn { .. }) => unreachable!("handled before"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The server's own log goes to standard error; `RUST_LOG` changes what is told.
+fn start_tracing(quiet: bool) {
+    let default = if quiet { "warn" } else { "info,sqlx=warn" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+}
+
+/// The error and its causes in one line. Some libraries repeat a cause in their own text; it is not said twice.
+fn one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain() {
+        let text = cause.to_string().replace('\n', " ");
+        if line.is_empty() {
+            line = text;
+        } else if !line.contains(&text) {
+            line = format!("{line}: {text}");
+        }
+    }
+    line
+}

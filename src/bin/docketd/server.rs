@@ -1,0 +1,227 @@
+//! Composition: which roles share this process.
+
+use std::{io::Write, sync::Arc};
+
+use anyhow::Context;
+use docket_api::ApiState;
+use docket_db::Db;
+use docket_index::{git::GitViews, tarballs::Tarballs};
+use docket_jobs::{Clock, Jobs, worker};
+use docket_storage::Storage;
+use docket_worker::{
+    WorkerState, compiler::Compilers, license::LicenseDetector, package::SizeRules, publish,
+    sandbox::Sandbox, source::git::SourceConfig,
+};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::config::Config;
+
+/// What the first retry of a job waits, in milliseconds.
+const RETRY_MILLIS: i64 = 5_000;
+
+/// The stores of one registry, opened.
+pub struct Stores {
+    pub db: Db,
+    pub storage: Storage,
+    pub tarballs: Tarballs,
+    pub views: GitViews,
+}
+
+impl Stores {
+    /// Opens database and storage; nothing is created in the database.
+    ///
+    /// # Errors
+    /// At once, when one of them cannot be reached.
+    pub async fn open(config: &Config) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(&config.data_dir)
+            .with_context(|| format!("the data directory {} cannot be made", config.data_dir.display()))?;
+        let db = Db::connect(&config.database_url()?).await?;
+        let storage = Storage::local(config.data_dir.join("blobs"))?;
+        let views = GitViews::new(config.data_dir.join("git"), db.clone(), storage.clone());
+        let tarballs = Tarballs::new(db.clone(), storage.clone())?;
+        Ok(Self {
+            db,
+            storage,
+            tarballs,
+            views,
+        })
+    }
+
+    /// Creates the tables or brings them up to date.
+    ///
+    /// # Errors
+    /// When a migration fails.
+    pub async fn migrate(&self) -> anyhow::Result<()> {
+        docket_jobs::TABLES.migrate(&self.db).await?;
+        docket_index::TABLES.migrate(&self.db).await?;
+        let mut tx = self.db.write().await?;
+        docket_index::bootstrap(&mut tx, Clock::system().now()).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+/// Which roles this process plays.
+#[derive(Debug, Clone, Copy)]
+pub struct Roles {
+    pub api: bool,
+    pub worker: bool,
+}
+
+/// A running server.
+pub struct Server {
+    /// Where it answers, when it does: `http://ADDR:PORT`.
+    pub url: Option<String>,
+    tasks: Vec<tokio::task::JoinHandle<anyhow::Result<()>>>,
+    db: Db,
+}
+
+impl Server {
+    /// Starts `roles`. They end when `shutdown` is cancelled.
+    ///
+    /// # Errors
+    /// When the address cannot be bound or the sandbox that was asked for does not work.
+    pub async fn start(
+        config: &Config,
+        stores: Stores,
+        roles: Roles,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<Self> {
+        let jobs = Jobs::new(stores.db.clone(), Clock::system());
+        let mut tasks = Vec::new();
+        let mut url = None;
+        if roles.worker {
+            let state = worker_state(config, &stores).await?;
+            let settings = worker::Config {
+                concurrency: config.worker.concurrency.get(),
+                lease_secs: config.worker.lease_secs,
+                drain_secs: config.worker.drain_secs,
+                retry_millis: RETRY_MILLIS,
+                name: format!("{}/{}", host_name(), std::process::id()),
+            };
+            let handlers = vec![publish::handler(state)];
+            let run = worker::run(jobs.clone(), settings, handlers, shutdown.clone());
+            tasks.push(tokio::spawn(async move {
+                run.await;
+                Ok(())
+            }));
+        }
+        if roles.api {
+            let listener = TcpListener::bind(&config.api.listen)
+                .await
+                .with_context(|| format!("cannot listen on {}", config.api.listen))?;
+            let address = format!("http://{}", listener.local_addr()?);
+            let public_url = config.api.public_url.clone().unwrap_or_else(|| address.clone());
+            let state = ApiState {
+                jobs: jobs.clone(),
+                tarballs: stores.tarballs.clone(),
+                views: stores.views.clone(),
+                public_url: Arc::from(public_url.trim_end_matches('/')),
+                stopping: shutdown.clone(),
+            };
+            tasks.push(tokio::spawn(async move {
+                Ok(docket_api::serve(listener, state).await?)
+            }));
+            url = Some(address);
+        }
+        Ok(Self {
+            url,
+            tasks,
+            db: stores.db,
+        })
+    }
+
+    /// Waits until all roles have ended, and closes the database.
+    ///
+    /// # Errors
+    /// When a role failed.
+    pub async fn wait(self) -> anyhow::Result<()> {
+        for task in self.tasks {
+            task.await??;
+        }
+        self.db.close().await;
+        Ok(())
+    }
+}
+
+async fn worker_state(config: &Config, stores: &Stores) -> anyhow::Result<WorkerState> {
+    let search_path = std::env::var("PATH").unwrap_or_default();
+    let sandbox = Sandbox::choose(config.worker.sandbox, &search_path).await?;
+    info!("sandbox: {}", sandbox.describe());
+    let compilers = Compilers::find(&config.compilers.path, &search_path, &sandbox).await;
+    let versions: Vec<_> = compilers.versions().iter().map(ToString::to_string).collect();
+    if versions.is_empty() {
+        warn!("no PureScript compiler was found: nothing can be published; see `docketd doctor`");
+    } else {
+        info!("compilers: {}", versions.join(", "));
+    }
+    let work_dir = config.data_dir.join("work");
+    std::fs::create_dir_all(&work_dir)
+        .with_context(|| format!("the work directory {} cannot be made", work_dir.display()))?;
+    Ok(WorkerState {
+        storage: stores.storage.clone(),
+        tarballs: stores.tarballs.clone(),
+        sources: Arc::new(SourceConfig {
+            search_path,
+            ..config.source_config()
+        }),
+        compilers: Arc::new(compilers),
+        sandbox: Arc::new(sandbox),
+        limits: Arc::default(),
+        sizes: SizeRules::default(),
+        licenses: Arc::new(LicenseDetector::new()?),
+        // Absolute, because the sandbox binds it under its own name.
+        work_dir: work_dir.canonicalize()?,
+    })
+}
+
+/// Tells processes of different machines apart in leases.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    if name.trim().is_empty() {
+        "localhost".to_owned()
+    } else {
+        name.trim().to_owned()
+    }
+}
+
+/// Runs `roles` until SIGTERM or Ctrl-C.
+///
+/// # Errors
+/// When something needed is not there, or a role fails.
+pub async fn run(config: &Config, roles: Roles) -> anyhow::Result<()> {
+    let stores = Stores::open(config).await?;
+    // Migrating is safe from many processes at once, so no role needs another one to start first.
+    stores.migrate().await?;
+    let shutdown = CancellationToken::new();
+    let server = Server::start(config, stores, roles, shutdown.clone()).await?;
+    // Scripts wait for exactly these lines.
+    match &server.url {
+        Some(url) => announce(&format!("docketd listening on {url}")),
+        None => announce("docketd working"),
+    }
+    tokio::spawn(async move {
+        wait_for_signal().await;
+        info!("stopping");
+        shutdown.cancel();
+    });
+    server.wait().await
+}
+
+/// Prints a line on standard output at once; a reader that went away is no reason to stop.
+pub fn announce(line: &str) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+}
+
+/// Waits for SIGTERM or Ctrl-C.
+pub async fn wait_for_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).expect("a handler for SIGTERM can be set");
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
