@@ -1,0 +1,207 @@
+//! Everything around the server breaks: disks, compilers, repositories, databases. Each trouble ends in one clear sentence
+//! and publishes nothing.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::crash::gate;
+use crate::harness::{DOCKETD, Registry, run, wait_for};
+use crate::http::{get, post_publish};
+use crate::publish::demo;
+
+/// Asks to publish `demo` 1.0.0 at `git_ref` of `lab/REPO`, and returns the job.
+fn publish(registry: &Registry, repo: &str, git_ref: &str) -> String {
+    let body = json!({
+        "compiler": "0.15.15",
+        "location": { "githubOwner": "lab", "githubRepo": repo },
+        "name": "demo",
+        "ref": git_ref,
+        "version": "1.0.0",
+    });
+    let answer = post_publish(registry, &body.to_string());
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.json()["jobId"].as_str().unwrap().to_owned()
+}
+
+/// Waits for the end of a job that must fail, and returns its only error.
+fn only_error(registry: &Registry, id: &str) -> String {
+    let job = registry.wait_for_job(id);
+    assert_eq!(job["success"], false, "{job}");
+    let errors = registry.log(id, "ERROR");
+    assert_eq!(errors.len(), 1, "one clear error: {errors:#?}");
+    assert_nothing_published(registry);
+    message(&errors[0])
+}
+
+fn message(line: &Value) -> String {
+    line["message"].as_str().unwrap().to_owned()
+}
+
+fn assert_nothing_published(registry: &Registry) {
+    for path in ["/index/de/mo/demo", "/demo/1.0.0.tar.gz"] {
+        assert_eq!(get(&registry.url(path)).status, 404, "{path}");
+    }
+}
+
+/// A registry whose only compiler does this when it is to compile.
+fn with_compiler(behaviour: &str) -> Registry {
+    let script = format!("#!/bin/sh\ncase \"$1\" in --version) echo 0.15.15; exit 0;; esac\n{behaviour}\n");
+    Registry::start_with("", |dir| {
+        let compiler = dir.join("compilers/purs-0_15_15");
+        fs::remove_file(&compiler).unwrap();
+        fs::write(&compiler, script).unwrap();
+        fs::set_permissions(&compiler, fs::Permissions::from_mode(0o755)).unwrap();
+    })
+}
+
+#[test]
+fn a_compiler_that_crashes_or_babbles_ends_the_job_with_one_error() {
+    for (behaviour, expected) in [
+        ("kill -SEGV $$", "crash"),
+        ("printf 'no \\000 JSON \\377\\376'; exit 1", "not a report"),
+        ("exec /usr/bin/yes", "produced more than"),
+    ] {
+        let registry = with_compiler(behaviour);
+        demo(&registry).push();
+        let error = only_error(&registry, &publish(&registry, "purescript-demo", "v1.0.0"));
+        assert!(error.contains(expected), "`{behaviour}`: {error}");
+        assert!(error.len() < 4000, "`{behaviour}`: {} bytes", error.len());
+    }
+}
+
+#[test]
+fn a_source_that_is_not_there_ends_the_job_with_one_error() {
+    let registry = Registry::start();
+    demo(&registry).push();
+    registry.repository("lab", "purescript-empty");
+    for (repo, git_ref) in [
+        ("purescript-demo", "v9.9.9"),
+        ("purescript-demo", "--upload-pack=touch"),
+        ("purescript-empty", "v1.0.0"),
+        ("purescript-nowhere", "v1.0.0"),
+    ] {
+        let error = only_error(&registry, &publish(&registry, repo, git_ref));
+        assert!(
+            error.contains(repo) || error.contains(git_ref),
+            "{repo} {git_ref}: {error}"
+        );
+    }
+    // None of this is remembered against the package.
+    let id = publish(&registry, "purescript-demo", "v1.0.0");
+    assert_eq!(registry.wait_for_job(&id)["success"], true);
+}
+
+/// Text that does not compress well.
+fn noise(bytes: usize) -> String {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let letter = |_| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        char::from(b'0' + (state % 64) as u8)
+    };
+    (0..bytes).map(letter).collect()
+}
+
+#[test]
+fn a_disk_that_is_full_delays_a_publish_and_leaves_nothing_half_done() {
+    // Full while the source is written.
+    let size = "2m";
+    let mut registry = Registry::start();
+    let demo = demo(&registry);
+    demo.commit(&[("README.md", &noise(1_500_000))])
+        .tag("v1.0.0")
+        .push();
+    registry.terminate();
+    let work = registry.path("data").join("work");
+    fs::create_dir_all(&work).unwrap();
+
+    let script = r#"mount -t tmpfs -o size="$1" tmpfs "$2" && shift 2 && exec "$@""#;
+    let mut docketd = Command::new("unshare");
+    docketd.arg("--mount");
+    if !run(Command::new("id").arg("-u")).out.starts_with("0\n") {
+        docketd.arg("--map-root-user");
+    }
+    docketd
+        .args(["sh", "-c", script, "sh", size])
+        .arg(&work)
+        .arg(DOCKETD);
+    docketd.arg("--config").arg(registry.path("docket.toml"));
+    docketd.arg("--data").arg(registry.path("data"));
+    docketd.env("HOME", registry.path("home"));
+    registry.resume_by(docketd, "127.0.0.1:0".parse().unwrap());
+
+    let id = publish(&registry, "purescript-demo", "v1.0.0");
+    let said = wait_for("a line about the disk", || {
+        let path = format!("/api/v1/jobs/{id}/logs?level=WARN");
+        let page = get(&registry.url(&path)).json();
+        let lines = page["lines"].as_array().unwrap();
+        lines.iter().map(message).find(|text| text.contains("attempt"))
+    });
+    assert!(said.contains("The worker could not"), "{size}: {said}");
+    assert_nothing_published(&registry);
+
+    // With room again the same job, or the same request, goes through.
+    registry.terminate();
+    demo.commit(&[("README.md", "# small\n")]).tag("v1.0.0").push();
+    registry.resume();
+    let again = publish(&registry, "purescript-demo", "v1.0.0");
+    assert_eq!(registry.wait_for_job(&again)["success"], true, "{size}");
+}
+
+#[test]
+fn sigterm_ends_the_server_with_0_and_gives_the_running_job_back() {
+    let configuration = "[worker]\nsandbox = \"none\"\ndrain_secs = 0\n";
+    let mut registry = Registry::start_with(configuration, gate);
+    demo(&registry).push();
+    let id = publish(&registry, "purescript-demo", "v1.0.0");
+    wait_for("the compiler to run", || {
+        registry.path("entered").exists().then_some(())
+    });
+    assert_eq!(registry.terminate(), Some(0));
+    fs::write(registry.path("open"), "").unwrap();
+    // The lease is a minute long: only a job that was given back runs at once.
+    registry.resume();
+    assert_eq!(registry.wait_for_job(&id)["success"], true);
+    let log = registry.log(&id, "WARN");
+    assert!(
+        log.iter().any(|line| message(line).contains("given back")),
+        "{log:#?}"
+    );
+}
+
+#[test]
+fn a_database_that_cannot_be_reached_is_one_line_without_the_password() {
+    let registry = Registry::start();
+    let said = run(registry.docketd().env(
+        "DOCKET__DATABASE__URL",
+        "postgres://docket:hunter2@127.0.0.1:1/docket",
+    ))
+    .expect_code(78)
+    .expect("127.0.0.1:1/docket");
+    assert_eq!(said.all().trim().lines().count(), 1, "{}", said.all());
+    assert!(!said.all().contains("hunter2"), "{}", said.all());
+}
+
+#[test]
+fn a_body_of_10_mb_is_refused_and_the_server_goes_on() {
+    let registry = Registry::start();
+    let answer = post_publish(&registry, &format!("\"{}\"", "x".repeat(10_000_000)));
+    assert_eq!(answer.status, 413, "{}", answer.text());
+    assert!(!answer.text().is_empty());
+    assert_eq!(get(&registry.url("/api/v1/status")).status, 200);
+}
+
+#[test]
+fn the_next_page_of_a_filtered_log_begins_behind_the_hidden_lines() {
+    let registry = Registry::start();
+    demo(&registry).push();
+    let id = publish(&registry, "purescript-demo", "v1.0.0");
+    registry.wait_for_job(&id);
+    let all = registry.log(&id, "DEBUG").len();
+    let page = get(&registry.url(&format!("/api/v1/jobs/{id}/logs?level=ERROR"))).json();
+    assert_eq!((&page["lines"], &page["next"]), (&json!([]), &json!(all)));
+}

@@ -1,0 +1,15 @@
+//! What is promised, from outside: the real programs, on ports the system picked, in a temporary directory, without the
+//! network. The clients are `docket`, plain HTTP, git, and an unmodified spago.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod breaking;
+mod crash;
+mod fixture;
+mod git;
+mod harness;
+mod http;
+mod logs;
+mod publish;
+mod repositories;
+mod spago;

