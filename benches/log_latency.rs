@@ -93,6 +93,7 @@ async fn latencies(at_once: u32, pause: Duration) -> anyhow::Result<Vec<Duration
     };
     let config = Config {
         concurrency: 1,
+        background_concurrency: 1,
         lease_secs: 60,
         drain_secs: 1,
         retry_millis: 1,

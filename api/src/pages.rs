@@ -71,6 +71,7 @@ async fn home(State(state): State<ApiState>) -> Result<Response, ApiError> {
         since: docket_core::time::Timestamp::from_millis(0),
         until: docket_core::time::Timestamp::MAX,
         include_finished: true,
+        kinds: &[],
         order: Order::Descending,
         limit: RECENT_JOBS,
     };

@@ -3,10 +3,12 @@
 //! Paths match exactly; a wrong method is a 404 without a body, as is an unknown path. POST answers 200, never 201, because spago 1.0 treats
 //! everything else as fatal. Errors are plain text, which clients print, or problem+json for those who ask for JSON.
 
+mod body;
 mod job_object;
 mod jobs;
 mod publish;
 mod query;
+mod submit;
 
 use axum::{
     Router,

@@ -1,14 +1,21 @@
 //! A job as released clients decode it (registry.md §1.10): what has no value is left out, never null.
 
 use docket_core::time::Timestamp;
-use docket_jobs::{Job, JobState, LogLine};
+use docket_jobs::{Actor, Job, JobState, LogLine};
 use serde::Serialize;
 
 /// A job, with keys in alphabetical order.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct JobObject {
+    /// Who asked for it, where not everybody may. Not in registry.md, as are `error` and `state`: clients ignore what they do not know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actor: Option<Actor>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compiler_version: Option<String>,
     created_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ErrorObject>,
     #[serde(skip_serializing_if = "Option::is_none")]
     finished_at: Option<String>,
     job_id: String,
@@ -21,7 +28,15 @@ pub(super) struct JobObject {
     payload: serde_json::Value,
     #[serde(skip_serializing_if = "Option::is_none")]
     started_at: Option<String>,
+    state: &'static str,
     success: bool,
+}
+
+/// Why it failed (registry.md §1.12).
+#[derive(Debug, Serialize)]
+struct ErrorObject {
+    code: String,
+    message: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -47,8 +62,16 @@ impl JobObject {
                 timestamp: line.at.to_string(),
             })
             .collect();
+        let error = job
+            .error_code
+            .zip(job.error_detail)
+            .filter(|_| last_page)
+            .map(|(code, message)| ErrorObject { code, message });
         Self {
+            actor: job.actor,
+            compiler_version: job.compiler,
             created_at: time(job.created_at),
+            error,
             finished_at: job.finished_at.filter(|_| last_page).map(time),
             job_type: job.kind,
             logs,
@@ -56,6 +79,11 @@ impl JobObject {
             package_version: job.package_version,
             payload: serde_json::from_str(&job.payload).unwrap_or_default(),
             started_at: job.started_at.map(time),
+            state: if last_page || !job.state.is_finished() {
+                job.state.as_str()
+            } else {
+                JobState::Running.as_str()
+            },
             success: last_page && job.state == JobState::Succeeded,
             job_id,
         }

@@ -16,6 +16,9 @@ use super::{V1Error, job_object::JobObject, query::Parameters};
 /// How many jobs or lines one answer holds at most.
 const PAGE: usize = 100;
 
+/// The kinds of jobs that released clients know; they decode no others (registry.md §1.10).
+const KINDS: [&str; 5] = ["publish", "unpublish", "transfer", "matrix", "packageset"];
+
 /// A client that polls gives up at the first 5xx (registry.md §7.4), so a read is tried again over a short outage.
 const TRIES: u32 = 10;
 const RETRY: Duration = Duration::from_millis(150);
@@ -32,6 +35,7 @@ pub(super) async fn list(
             .until()
             .unwrap_or_else(|| jobs.clock().now().next_millisecond()),
         include_finished: parameters.parse("include_completed").unwrap_or(false),
+        kinds: &KINDS,
         order: parameters.order(),
         limit: PAGE as i64,
     };

@@ -11,8 +11,9 @@ on_both_databases! {
         let response = served.post_publish(EFFECT).header("content-type", "text/plain").send().await.unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(header(&response, "content-type"), "application/json");
-        let text = response.text().await.unwrap();
-        let id = text.strip_prefix(r#"{"jobId":""#).and_then(|rest| rest.strip_suffix(r#""}"#)).unwrap();
+        let reply = json(response).await;
+        assert_eq!(reply["disposition"], "created");
+        let id = reply["jobId"].as_str().unwrap();
         let job = json(served.get(&format!("/api/v1/jobs/{id}")).send().await.unwrap()).await;
         assert_eq!(job["payload"].to_string(), EFFECT);
     }
@@ -23,6 +24,8 @@ on_both_databases! {
         let first = served.publish(EFFECT).await;
         let value: serde_json::Value = serde_json::from_str(EFFECT).unwrap();
         assert_eq!(served.publish(EFFECT).await, first);
+        let again = json(served.post_publish(EFFECT).send().await.unwrap()).await;
+        assert_eq!(again["disposition"], "duplicate");
         assert_eq!(served.publish(&serde_json::to_string_pretty(&value).unwrap()).await, first);
         assert_ne!(served.publish(&EFFECT.replace("v4.0.0", "main")).await, first, "another ref is another request");
     }

@@ -98,6 +98,7 @@ impl Served {
         };
         let config = Config {
             concurrency: 2,
+            background_concurrency: 1,
             lease_secs: 60,
             drain_secs: 0,
             retry_millis: 1,

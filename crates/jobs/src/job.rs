@@ -5,6 +5,8 @@ use std::{fmt, str::FromStr};
 use docket_core::{name::PackageName, time::Timestamp, version::Version};
 use uuid::Uuid;
 
+use crate::Actor;
+
 /// Names one job. UUID v7: ids sort by the time of their creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct JobId(Uuid);
@@ -90,7 +92,7 @@ impl FromStr for JobState {
 pub struct NewJob {
     /// Which handler runs it: `publish`, …
     pub kind: &'static str,
-    /// Higher runs first; 0 is usual.
+    /// Higher runs first; 0 is usual. Below 0 it is background work, which workers run beside the rest (see [`Lane`](crate::worker::Lane)).
     pub priority: i64,
     /// What the handler needs: JSON text.
     pub payload: String,
@@ -98,12 +100,37 @@ pub struct NewJob {
     pub package_name: Option<PackageName>,
     /// The version it is about.
     pub package_version: Option<Version>,
+    /// The compiler it is about.
+    pub compiler: Option<Version>,
     /// Equal keys are the same operation: while one is active no second one is stored.
     pub dedup_key: String,
     /// The locks it needs, such as `package/prelude`: no two jobs that share one run at once.
     pub locks: Vec<String>,
     /// The job that asked for it.
     pub parent: Option<JobId>,
+    /// Who asked for it, where not everybody may.
+    pub actor: Option<Actor>,
+    /// Not run before this time; at once when absent.
+    pub run_after: Option<Timestamp>,
+}
+
+impl NewJob {
+    /// A job of usual priority that is about no package, needs no locks and runs at once.
+    pub fn new(kind: &'static str, payload: String, dedup_key: String) -> Self {
+        Self {
+            kind,
+            priority: 0,
+            payload,
+            package_name: None,
+            package_version: None,
+            compiler: None,
+            dedup_key,
+            locks: Vec::new(),
+            parent: None,
+            actor: None,
+            run_after: None,
+        }
+    }
 }
 
 /// What became of an [`Jobs::enqueue`](crate::Jobs::enqueue).
@@ -130,6 +157,12 @@ pub struct Job {
     pub package_name: Option<String>,
     /// The version it is about.
     pub package_version: Option<String>,
+    /// The compiler it is about.
+    pub compiler: Option<String>,
+    /// Who asked for it.
+    pub actor: Option<Actor>,
+    /// The job that asked for it.
+    pub parent: Option<JobId>,
     /// How often a worker has taken it.
     pub attempt: i64,
     /// How many of these attempts ended with a lapsed lease.

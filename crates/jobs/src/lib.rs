@@ -4,6 +4,7 @@
 //! jobs, holds a lease on each while its handler runs, and ends them. Everything a run writes carries its attempt number
 //! and is refused once another attempt has begun (fencing). See ARCHITECTURE.md, "Jobs" and "Logs".
 
+mod actor;
 mod clock;
 mod job;
 mod log;
@@ -15,6 +16,7 @@ pub mod worker;
 
 use docket_db::{Db, Error, Migration, Product, Tx};
 
+pub use actor::{Actor, Role};
 pub use clock::Clock;
 pub use job::{Enqueued, Job, JobId, JobState, NewJob};
 pub use log::{JobLog, Level, LogLine};
@@ -29,12 +31,20 @@ pub use tail::{Tail, TailPage};
 pub const TABLES: Product = Product {
     name: "jobs",
     history_table: "docket_jobs_migration",
-    migrations: &[Migration {
-        version: 1,
-        name: "0001_jobs",
-        sqlite: include_str!("../../../migrations/jobs/sqlite/0001_jobs.sql"),
-        postgres: include_str!("../../../migrations/jobs/postgres/0001_jobs.sql"),
-    }],
+    migrations: &[
+        Migration {
+            version: 1,
+            name: "0001_jobs",
+            sqlite: include_str!("../../../migrations/jobs/sqlite/0001_jobs.sql"),
+            postgres: include_str!("../../../migrations/jobs/postgres/0001_jobs.sql"),
+        },
+        Migration {
+            version: 2,
+            name: "0002_actor",
+            sqlite: include_str!("../../../migrations/jobs/sqlite/0002_actor.sql"),
+            postgres: include_str!("../../../migrations/jobs/postgres/0002_actor.sql"),
+        },
+    ],
 };
 
 /// The job queue of one database: a handle that is cheap to clone.
@@ -77,12 +87,17 @@ impl Jobs {
         self.signals.job_ready();
     }
 
-    /// Returns the newest job that ended well for the same operation, if any.
+    /// Returns the newest job of the same operation, whatever its state, except `other_than`.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn find_succeeded(&self, tx: &mut Tx, dedup_key: &str) -> Result<Option<Job>, Error> {
-        store::jobs::find_succeeded(tx, dedup_key).await
+    pub async fn find_earlier(
+        &self,
+        tx: &mut Tx,
+        dedup_key: &str,
+        other_than: JobId,
+    ) -> Result<Option<Job>, Error> {
+        store::jobs::find_earlier(tx, dedup_key, other_than).await
     }
 
     /// Returns one job.

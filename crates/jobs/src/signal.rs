@@ -8,7 +8,7 @@ use std::{
 };
 
 use docket_db::{Db, Error, Tx};
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{broadcast, watch};
 use tracing::warn;
 
 use crate::JobId;
@@ -22,7 +22,7 @@ const RECONNECT: Duration = Duration::from_secs(1);
 /// The signals of one process; clones share them.
 #[derive(Debug, Clone)]
 pub(crate) struct Signals {
-    jobs: Arc<Notify>,
+    jobs: Arc<watch::Sender<()>>,
     logs: broadcast::Sender<JobId>,
 }
 
@@ -30,7 +30,7 @@ impl Signals {
     /// Makes the signals, and on PostgreSQL a task that relays those of other processes until the last clone is gone.
     pub(crate) fn start(db: &Db) -> Self {
         let signals = Self {
-            jobs: Arc::new(Notify::new()),
+            jobs: Arc::new(watch::channel(()).0),
             logs: broadcast::channel(1024).0,
         };
         if matches!(db, Db::Postgres(_)) {
@@ -45,7 +45,7 @@ impl Signals {
 
     /// Says in this process that a job may be ready.
     pub(crate) fn job_ready(&self) {
-        self.jobs.notify_one();
+        self.jobs.send_replace(());
     }
 
     /// Says in this process that the log of `job` has grown or ended.
@@ -54,9 +54,9 @@ impl Signals {
         let _ = self.logs.send(job);
     }
 
-    /// Waits until a job may be ready.
-    pub(crate) async fn wait_job(&self) {
-        self.jobs.notified().await;
+    /// Hears whenever a job may be ready from now on; every receiver hears it.
+    pub(crate) fn watch_jobs(&self) -> watch::Receiver<()> {
+        self.jobs.subscribe()
     }
 
     /// Hears of all logs that grow from now on.
@@ -88,7 +88,7 @@ async fn announce(tx: &mut Tx, payload: &str) -> Result<(), Error> {
 }
 
 /// Relays what other processes announce, for as long as somebody here listens.
-async fn relay(db: Db, jobs: Weak<Notify>, logs: broadcast::WeakSender<JobId>) {
+async fn relay(db: Db, jobs: Weak<watch::Sender<()>>, logs: broadcast::WeakSender<JobId>) {
     while jobs.strong_count() > 0 {
         if let Err(error) = relay_once(&db, &jobs, &logs).await {
             warn!(
@@ -100,14 +100,18 @@ async fn relay(db: Db, jobs: Weak<Notify>, logs: broadcast::WeakSender<JobId>) {
     }
 }
 
-async fn relay_once(db: &Db, jobs: &Weak<Notify>, logs: &broadcast::WeakSender<JobId>) -> Result<(), Error> {
+async fn relay_once(
+    db: &Db,
+    jobs: &Weak<watch::Sender<()>>,
+    logs: &broadcast::WeakSender<JobId>,
+) -> Result<(), Error> {
     let Some(mut listener) = db.listener().await? else {
         return Ok(());
     };
     listener.listen(CHANNEL).await?;
     // Whatever was announced while nobody listened is found by looking once.
     while let Some(wake) = jobs.upgrade() {
-        wake.notify_one();
+        wake.send_replace(());
         drop(wake);
         // `None` means that the connection was lost and made again, perhaps with signals missed in between.
         while let Some(heard) = listener.try_recv().await? {
@@ -116,7 +120,7 @@ async fn relay_once(db: &Db, jobs: &Weak<Notify>, logs: &broadcast::WeakSender<J
             };
             match heard.payload().parse() {
                 Ok(job) => drop(logs.send(job)),
-                Err(_) => jobs.notify_one(),
+                Err(_) => jobs.send_replace(()),
             }
         }
     }

@@ -7,7 +7,7 @@ mod lease;
 mod outcome;
 mod queue;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use apalis::layers::WorkerBuilderExt;
 use apalis_core::{
@@ -35,11 +35,33 @@ pub struct Handler {
     pub run: Arc<dyn Fn(Run) -> BoxFuture<'static, Result<(), Failure>> + Send + Sync>,
 }
 
+/// Work that people wait for, and work that nobody does. Each has slots of its own, so that the second, however much of it there
+/// is, never keeps the first waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// Priority 0 and above.
+    Foreground,
+    /// Priority below 0: matrix builds, chores.
+    Background,
+}
+
+impl Lane {
+    /// The priorities of its jobs.
+    pub(crate) fn priorities(self) -> RangeInclusive<i64> {
+        match self {
+            Self::Foreground => 0..=i64::MAX,
+            Self::Background => i64::MIN..=-1,
+        }
+    }
+}
+
 /// How jobs are run.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// How many jobs at once.
+    /// How many foreground jobs at once.
     pub concurrency: usize,
+    /// How many background jobs at once, beside the others; with 0 this worker takes none.
+    pub background_concurrency: usize,
     /// Seconds without a heartbeat after which another worker may take the job.
     pub lease_secs: u64,
     /// Seconds that running jobs get to end when the server stops.
@@ -67,18 +89,33 @@ pub async fn run(jobs: Jobs, config: Config, handlers: Vec<Handler>, shutdown: C
     let abort = CancellationToken::new();
     let reaper = tokio::spawn(lease::reap(jobs.clone(), shutdown.clone()));
     let drain = tokio::spawn(drain(shutdown.clone(), abort.clone(), config.drain_secs));
-    let queue = Queue::new(jobs.clone(), config.clone(), &handlers, shutdown.clone());
-    let slots = queue.slots();
-
-    while !shutdown.is_cancelled() {
+    let lane = |lane, slots| {
         let attempts = Attempts {
             jobs: jobs.clone(),
             config: config.clone(),
             handlers: handlers.clone(),
             abort: abort.clone(),
         };
+        run_lane(attempts, lane, slots, shutdown.clone())
+    };
+    tokio::join!(
+        lane(Lane::Foreground, config.concurrency),
+        lane(Lane::Background, config.background_concurrency),
+    );
+    drain.abort();
+    let _ = reaper.await;
+}
+
+/// Runs the jobs of one lane until `shutdown`, and returns when the last attempt is over.
+async fn run_lane(attempts: Attempts, lane: Lane, concurrency: usize, shutdown: CancellationToken) {
+    if concurrency == 0 {
+        return;
+    }
+    let queue = Queue::new(&attempts, lane, concurrency, shutdown.clone());
+    let slots = queue.slots();
+    while !shutdown.is_cancelled() {
         // A fetch error kills an apalis backend for good, so it is built again (architecture.md §5).
-        if let Err(error) = drive(queue.clone(), attempts, shutdown.clone()).await
+        if let Err(error) = drive(queue.clone(), attempts.clone(), shutdown.clone()).await
             && !shutdown.is_cancelled()
         {
             error!(
@@ -89,9 +126,7 @@ pub async fn run(jobs: Jobs, config: Config, handlers: Vec<Handler>, shutdown: C
     }
 
     // All slots free means that every attempt is over: ended, or given back after the drain.
-    let _ = slots.acquire_many(config.concurrency as u32).await;
-    drain.abort();
-    let _ = reaper.await;
+    let _ = slots.acquire_many(concurrency as u32).await;
 }
 
 /// Lets running jobs end for a while after `shutdown`, then tells them to give their leases back.
@@ -104,7 +139,7 @@ async fn drain(shutdown: CancellationToken, abort: CancellationToken, drain_secs
 
 /// What every attempt needs.
 #[derive(Clone)]
-struct Attempts {
+pub(crate) struct Attempts {
     jobs: Jobs,
     config: Config,
     handlers: Handlers,

@@ -117,6 +117,8 @@ pub struct Compilers {
 pub struct Worker {
     /// How many jobs at once. Default: the number of CPUs.
     pub concurrency: NonZeroUsize,
+    /// How many background jobs (matrix builds, chores) at once, beside the others; 0 leaves them to other workers. Default 1.
+    pub background_concurrency: usize,
     /// Seconds without a heartbeat after which another worker may take a job. Default 60.
     pub lease_secs: u64,
     /// Seconds that running jobs get to end when the server stops. Default 30.
@@ -130,6 +132,7 @@ impl Default for Worker {
         let cpus = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         Self {
             concurrency: cpus,
+            background_concurrency: 1,
             lease_secs: 60,
             drain_secs: 30,
             sandbox: SandboxChoice::Auto,

@@ -96,6 +96,7 @@ impl Server {
             let state = worker_state(config, &stores).await?;
             let settings = worker::Config {
                 concurrency: config.worker.concurrency.get(),
+                background_concurrency: config.worker.background_concurrency,
                 lease_secs: config.worker.lease_secs,
                 drain_secs: config.worker.drain_secs,
                 retry_millis: RETRY_MILLIS,

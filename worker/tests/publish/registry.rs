@@ -120,6 +120,7 @@ impl Registry {
     pub(crate) fn work_with(&self, handler: Handler) {
         let config = Config {
             concurrency: 2,
+            background_concurrency: 1,
             lease_secs: 30,
             drain_secs: 5,
             retry_millis: 1,
@@ -137,14 +138,10 @@ impl Registry {
     pub(crate) async fn publish(&self, operation: &Publish) -> Ended {
         let payload = serde_json::to_string(operation).unwrap();
         let new = NewJob {
-            kind: publish::KIND,
-            priority: 0,
-            dedup_key: payload.clone(),
-            payload,
             package_name: Some(operation.name.clone()),
             package_version: Some(operation.version),
             locks: vec![format!("package/{}", operation.name)],
-            parent: None,
+            ..NewJob::new(publish::KIND, payload.clone(), payload)
         };
         let mut tx = self.jobs.db().write().await.unwrap();
         let id = self.jobs.enqueue(&mut tx, &new).await.unwrap().job;

@@ -4,14 +4,15 @@ use docket_core::time::Timestamp;
 use docket_db::{Error, Tx, execute, on};
 
 use super::jobs::{JobRow, job_columns};
-use crate::Job;
+use crate::{Job, worker::Lane};
 
-/// Claims up to `limit` ready jobs of `kinds` for `worker`: the oldest of the highest priority first, none of whose locks is
+/// Claims up to `limit` ready jobs of `kinds` in `lane` for `worker`: the oldest of the highest priority first, none of whose locks is
 /// held by a running job, and none behind an older ready job that shares a lock (first in, first out within a lock).
 ///
 /// A claim raises the attempt number, which is the fence of everything the run writes.
 pub(crate) async fn claim(
     tx: &mut Tx,
+    lane: Lane,
     kinds: &[&str],
     worker: &str,
     now: Timestamp,
@@ -25,7 +26,7 @@ pub(crate) async fn claim(
     }
     let mut claimed = Vec::new();
     while claimed.len() < limit {
-        let Some(job) = claim_one(tx, kinds, worker, now, lease_until).await? else {
+        let Some(job) = claim_one(tx, lane, kinds, worker, now, lease_until).await? else {
             break;
         };
         claimed.push(job);
@@ -35,6 +36,7 @@ pub(crate) async fn claim(
 
 async fn claim_one(
     tx: &mut Tx,
+    lane: Lane,
     kinds: &[&str],
     worker: &str,
     now: Timestamp,
@@ -43,7 +45,7 @@ async fn claim_one(
     const READY: &str = "
         SELECT id
         FROM job ready
-        WHERE state = 'queued' AND run_after <= $1
+        WHERE state = 'queued' AND run_after <= $1 AND priority BETWEEN $3 AND $4
           AND ',' || $2 || ',' LIKE '%,' || kind || ',%'
           AND NOT EXISTS (
               SELECT 1
@@ -68,6 +70,8 @@ async fn claim_one(
     let ready: Option<String> = on!(&mut *tx, conn => sqlx::query_scalar(READY)
         .bind(now.millis())
         .bind(kinds.join(","))
+        .bind(lane.priorities().start())
+        .bind(lane.priorities().end())
         .fetch_optional(conn))?;
     let Some(id) = ready else { return Ok(None) };
     let row: JobRow = on!(tx, conn => sqlx::query_as(TAKE)
@@ -86,7 +90,7 @@ pub(crate) async fn next_ready_at(tx: &mut Tx, now: Timestamp) -> Result<Option<
     Ok(at.map(Timestamp::from_millis))
 }
 
-/// Returns the ids of running jobs whose lease has lapsed.
+/// Returns the running jobs whose lease has lapsed. One that does not decode is left out: it must not keep the others waiting.
 pub(crate) async fn list_lapsed(tx: &mut Tx, now: Timestamp) -> Result<Vec<Job>, Error> {
     const SQL: &str = concat!(
         "SELECT ",
@@ -94,7 +98,14 @@ pub(crate) async fn list_lapsed(tx: &mut Tx, now: Timestamp) -> Result<Vec<Job>,
         " FROM job WHERE state = 'running' AND lease_until < $1 ORDER BY id"
     );
     let rows: Vec<JobRow> = on!(tx, conn => sqlx::query_as(SQL).bind(now.millis()).fetch_all(conn))?;
-    rows.into_iter().map(JobRow::into_job).collect()
+    let decoded = rows.into_iter().filter_map(|row| {
+        row.into_job()
+            .inspect_err(|error| {
+                tracing::error!(error = error as &dyn std::error::Error, "a job cannot be read")
+            })
+            .ok()
+    });
+    Ok(decoded.collect())
 }
 
 /// Why a job goes back in the queue: what lapsed and what was unavailable is counted, each for itself.

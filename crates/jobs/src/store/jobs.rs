@@ -24,6 +24,8 @@ pub struct JobFilter {
     pub until: Timestamp,
     /// Also those that have ended.
     pub include_finished: bool,
+    /// Only jobs of these kinds; empty means all.
+    pub kinds: &'static [&'static str],
     /// By creation.
     pub order: Order,
     /// How many at most.
@@ -38,6 +40,9 @@ pub(super) struct JobRow {
     payload: String,
     package_name: Option<String>,
     package_version: Option<String>,
+    compiler: Option<String>,
+    actor: Option<String>,
+    parent_id: Option<String>,
     attempt: i64,
     resets: i64,
     retries: i64,
@@ -52,7 +57,11 @@ pub(super) struct JobRow {
 
 impl JobRow {
     pub(super) fn into_job(self) -> Result<Job, Error> {
+        let actor = self.actor.as_deref().map(serde_json::from_str).transpose();
+        let parent = self.parent_id.as_deref().map(str::parse).transpose();
         Ok(Job {
+            actor: actor.map_err(Error::corrupt("job", "actor", &self.id))?,
+            parent: parent.map_err(Error::corrupt("job", "parent_id", &self.id))?,
             id: self.id.parse().map_err(Error::corrupt("job", "id", &self.id))?,
             state: self
                 .state
@@ -62,6 +71,7 @@ impl JobRow {
             payload: self.payload,
             package_name: self.package_name,
             package_version: self.package_version,
+            compiler: self.compiler,
             attempt: self.attempt,
             resets: self.resets,
             retries: self.retries,
@@ -79,7 +89,7 @@ impl JobRow {
 /// The columns of [`JobRow`], for the queries that read whole jobs.
 macro_rules! job_columns {
     () => {
-        "id, kind, state, payload, package_name, package_version, attempt, resets, retries, run_after, created_at, \
+        "id, kind, state, payload, package_name, package_version, compiler, actor, parent_id, attempt, resets, retries, run_after, created_at, \
          started_at, finished_at, error_code, error_detail, log_seq"
     };
 }
@@ -89,13 +99,17 @@ pub(super) use job_columns;
 pub(crate) async fn insert(tx: &mut Tx, new: &NewJob, now: Timestamp) -> Result<Enqueued, Error> {
     const INSERT: &str = "
         INSERT INTO job (id, kind, state, priority, payload, package_name, package_version, dedup_key,
-                         run_after, created_at, parent_id)
-        VALUES ($1, $2, 'queued', $3, $4, $5, $6, $7, $8, $8, $9)
+                         run_after, created_at, parent_id, actor, compiler)
+        VALUES ($1, $2, 'queued', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
         ON CONFLICT (dedup_key) WHERE state IN ('queued', 'running') DO NOTHING";
     const ACTIVE: &str = "SELECT id FROM job WHERE dedup_key = $1 AND state IN ('queued', 'running')";
     const LOCK: &str = "INSERT INTO job_lock (name, job_id) VALUES ($1, $2)";
 
     let id = JobId::random();
+    let actor = new
+        .actor
+        .as_ref()
+        .map(|actor| serde_json::to_string(actor).expect("words are JSON"));
     loop {
         let inserted = execute!(
             &mut *tx,
@@ -107,8 +121,11 @@ pub(crate) async fn insert(tx: &mut Tx, new: &NewJob, now: Timestamp) -> Result<
                 .bind(new.package_name.as_ref().map(ToString::to_string))
                 .bind(new.package_version.as_ref().map(ToString::to_string))
                 .bind(&new.dedup_key)
+                .bind(new.run_after.unwrap_or(now).millis())
                 .bind(now.millis())
                 .bind(new.parent.map(|parent| parent.to_string()))
+                .bind(&actor)
+                .bind(new.compiler.map(|compiler| compiler.to_string()))
         )?;
         if inserted == 1 {
             break;
@@ -138,14 +155,21 @@ pub(crate) async fn find(tx: &mut Tx, id: JobId) -> Result<Option<Job>, Error> {
     row.map(JobRow::into_job).transpose()
 }
 
-/// Returns the newest job of this operation that ended well.
-pub(crate) async fn find_succeeded(tx: &mut Tx, dedup_key: &str) -> Result<Option<Job>, Error> {
+/// Returns the newest job of this operation that is not `other_than`.
+pub(crate) async fn find_earlier(
+    tx: &mut Tx,
+    dedup_key: &str,
+    other_than: JobId,
+) -> Result<Option<Job>, Error> {
     const SQL: &str = concat!(
         "SELECT ",
         job_columns!(),
-        " FROM job WHERE dedup_key = $1 AND state = 'succeeded' ORDER BY id DESC LIMIT 1"
+        " FROM job WHERE dedup_key = $1 AND id <> $2 ORDER BY id DESC LIMIT 1"
     );
-    let row: Option<JobRow> = on!(tx, conn => sqlx::query_as(SQL).bind(dedup_key).fetch_optional(conn))?;
+    let row: Option<JobRow> = on!(tx, conn => sqlx::query_as(SQL)
+        .bind(dedup_key)
+        .bind(other_than.to_string())
+        .fetch_optional(conn))?;
     row.map(JobRow::into_job).transpose()
 }
 
@@ -156,6 +180,7 @@ pub(crate) async fn list(tx: &mut Tx, filter: &JobFilter) -> Result<Vec<Job>, Er
         job_columns!(),
         " FROM job
         WHERE created_at >= $1 AND created_at < $2 AND ($3 OR state IN ('queued', 'running'))
+          AND ($5 = '' OR ',' || $5 || ',' LIKE '%,' || kind || ',%')
         ORDER BY created_at, id
         LIMIT $4"
     );
@@ -164,6 +189,7 @@ pub(crate) async fn list(tx: &mut Tx, filter: &JobFilter) -> Result<Vec<Job>, Er
         job_columns!(),
         " FROM job
         WHERE created_at >= $1 AND created_at < $2 AND ($3 OR state IN ('queued', 'running'))
+          AND ($5 = '' OR ',' || $5 || ',' LIKE '%,' || kind || ',%')
         ORDER BY created_at DESC, id DESC
         LIMIT $4"
     );
@@ -176,6 +202,7 @@ pub(crate) async fn list(tx: &mut Tx, filter: &JobFilter) -> Result<Vec<Job>, Er
         .bind(filter.until.millis())
         .bind(filter.include_finished)
         .bind(filter.limit)
+        .bind(filter.kinds.join(","))
         .fetch_all(conn))?;
     rows.into_iter().map(JobRow::into_job).collect()
 }

@@ -31,14 +31,17 @@ pub(super) async fn keep(
             () = over.cancelled() => return,
         }
         let until = jobs.clock().now().plus_millis(length_millis);
-        match renew(&jobs, &job, until).await {
-            Ok(true) => valid_until = until,
-            Ok(false) => {
+        // A connection that hangs is as bad as one that fails: nobody hears that the lease is gone.
+        match tokio::time::timeout(every, renew(&jobs, &job, until)).await {
+            Ok(Ok(true)) => valid_until = until,
+            Ok(Ok(false)) => {
                 lost.cancel();
                 return;
             }
-            Err(error) => {
-                warn!(job.id = %job.id, error = &error as &dyn std::error::Error, "a lease could not be renewed; trying again");
+            failed => {
+                let error = failed.ok().and_then(Result::err);
+                let error = error.as_ref().map(|error| error as &dyn std::error::Error);
+                warn!(job.id = %job.id, error, "a lease could not be renewed; trying again");
                 if jobs.clock().now() >= valid_until {
                     lost.cancel();
                     return;

@@ -21,7 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::{ClaimTask, Config, Handlers};
+use super::{Attempts, ClaimTask, Config, Lane};
 use crate::{Job, Jobs, store};
 
 /// How long a worker waits for a signal before it looks for itself.
@@ -46,6 +46,7 @@ pub(crate) struct Claim {
 pub(crate) struct Source {
     jobs: Jobs,
     config: Config,
+    lane: Lane,
     kinds: Arc<[&'static str]>,
     slots: Arc<Semaphore>,
     shutdown: CancellationToken,
@@ -54,6 +55,7 @@ pub(crate) struct Source {
 impl Source {
     /// Waits for a free slot and then for ready jobs, and claims as many as there are slots. Empty only at shutdown.
     async fn claim(&self) -> Vec<Claim> {
+        let mut ready = self.jobs.signals.watch_jobs();
         loop {
             let first = tokio::select! {
                 slot = self.slots.clone().acquire_owned() => slot.expect("the slots are never closed"),
@@ -63,6 +65,8 @@ impl Source {
             while let Ok(slot) = self.slots.clone().try_acquire_owned() {
                 slots.push(slot);
             }
+            // What becomes ready while we look is looked at again.
+            ready.mark_unchanged();
             let wait = match self.try_claim(slots.len()).await {
                 Ok((claimed, _)) if !claimed.is_empty() => {
                     return claimed
@@ -85,7 +89,7 @@ impl Source {
             };
             drop(slots);
             tokio::select! {
-                () = self.jobs.signals.wait_job() => {}
+                _ = ready.changed() => {}
                 () = tokio::time::sleep(wait) => {}
                 () = self.shutdown.cancelled() => return Vec::new(),
             }
@@ -122,8 +126,16 @@ impl Source {
         let now = self.jobs.clock().now();
         let lease_until = now.plus_millis(self.config.lease_secs as i64 * 1000);
         let mut tx = self.jobs.db().write().await?;
-        let claimed =
-            store::claim::claim(&mut tx, &self.kinds, &self.config.name, now, lease_until, limit).await?;
+        let claimed = store::claim::claim(
+            &mut tx,
+            self.lane,
+            &self.kinds,
+            &self.config.name,
+            now,
+            lease_until,
+            limit,
+        )
+        .await?;
         let next = if claimed.is_empty() {
             store::claim::next_ready_at(&mut tx, now).await?
         } else {
@@ -187,13 +199,18 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    pub(super) fn new(jobs: Jobs, config: Config, handlers: &Handlers, shutdown: CancellationToken) -> Self {
-        let slots = Arc::new(Semaphore::new(config.concurrency));
-        let kinds = handlers.0.keys().copied().collect();
+    pub(super) fn new(
+        attempts: &Attempts,
+        lane: Lane,
+        concurrency: usize,
+        shutdown: CancellationToken,
+    ) -> Self {
+        let slots = Arc::new(Semaphore::new(concurrency));
         let source = Source {
-            jobs,
-            config,
-            kinds,
+            jobs: attempts.jobs.clone(),
+            config: attempts.config.clone(),
+            lane,
+            kinds: attempts.handlers.0.keys().copied().collect(),
             slots: slots.clone(),
             shutdown,
         };

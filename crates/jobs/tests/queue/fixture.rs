@@ -19,14 +19,8 @@ pub(crate) async fn open(db: &TestDb) -> Jobs {
 
 pub(crate) fn job(dedup_key: &str, locks: &[&str]) -> NewJob {
     NewJob {
-        kind: "publish",
-        priority: 0,
-        payload: "{}".to_owned(),
-        package_name: None,
-        package_version: None,
-        dedup_key: dedup_key.to_owned(),
         locks: locks.iter().map(ToString::to_string).collect(),
-        parent: None,
+        ..NewJob::new("publish", "{}".to_owned(), dedup_key.to_owned())
     }
 }
 
@@ -91,6 +85,7 @@ impl Worker {
     pub(crate) fn start_with(jobs: &Jobs, name: &str, handler: Handler) -> Self {
         let config = Config {
             concurrency: 4,
+            background_concurrency: 1,
             lease_secs: 1,
             drain_secs: 5,
             retry_millis: 1,
