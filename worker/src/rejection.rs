@@ -12,6 +12,8 @@ use docket_core::name::PackageName;
 use docket_core::solver::ResolutionsError;
 use docket_core::version::Version;
 
+use crate::codes::codes;
+
 /// Why a package was refused, in words for its author.
 ///
 /// Some of the words are matched by people and scripts (registry spec, appendix B).
@@ -362,25 +364,7 @@ pub enum Rejection {
     UnsatisfiedDependencies(String),
 }
 
-/// Writes the codes once, for [`Rejection::code`] and [`Rejection::CATALOGUE`].
-macro_rules! codes {
-    ($($variant:ident => $code:literal,)*) => {
-        impl Rejection {
-            /// Every code there is, in the order of the pipeline.
-            pub const CATALOGUE: &[&str] = &[$($code),*];
-
-            /// The stable code that `docs/problems.md` explains.
-            #[must_use]
-            pub fn code(&self) -> &'static str {
-                match self {
-                    $(Self::$variant { .. } => $code,)*
-                }
-            }
-        }
-    };
-}
-
-codes! {
+codes! { Rejection:
     LocationMissing => "location-missing",
     LocationDiffers => "location-differs",
     NameReserved => "name-reserved",
@@ -430,7 +414,7 @@ codes! {
     UnsatisfiedDependencies => "unsatisfied-dependencies",
 }
 
-fn join<T: Display>(items: impl IntoIterator<Item = T>) -> String {
+pub(crate) fn join<T: Display>(items: impl IntoIterator<Item = T>) -> String {
     items
         .into_iter()
         .map(|item| item.to_string())
@@ -438,7 +422,7 @@ fn join<T: Display>(items: impl IntoIterator<Item = T>) -> String {
         .join(", ")
 }
 
-fn place(location: &Location) -> String {
+pub(crate) fn place(location: &Location) -> String {
     let (at, subdir) = match location {
         Location::GitHub { owner, repo, subdir } => (format!("{owner}/{repo}"), subdir),
         Location::Git { url, subdir } => (url.to_string(), subdir),
@@ -455,31 +439,6 @@ mod tests {
 
     fn names(list: &[&str]) -> BTreeSet<PackageName> {
         list.iter().map(|name| name.parse().unwrap()).collect()
-    }
-
-    #[test]
-    fn the_catalogue_has_every_code_once() {
-        let unique: BTreeSet<_> = Rejection::CATALOGUE.iter().collect();
-        assert_eq!(unique.len(), Rejection::CATALOGUE.len());
-        for code in unique {
-            assert!(
-                code.chars().all(|c| c.is_ascii_lowercase() || c == '-'),
-                "{code} is not kebab-case"
-            );
-        }
-    }
-
-    #[test]
-    fn the_page_of_problems_lists_exactly_the_catalogue() {
-        let page = include_str!("../../docs/problems.md");
-        let (rejections, _) = page
-            .split_once("## Ended by the queue")
-            .expect("the page tells apart who refuses");
-        let listed: Vec<&str> = rejections
-            .lines()
-            .filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`'))
-            .collect();
-        assert_eq!(listed, Rejection::CATALOGUE);
     }
 
     #[test]

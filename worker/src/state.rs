@@ -11,6 +11,7 @@ use crate::license::LicenseDetector;
 use crate::package::SizeRules;
 use crate::sandbox::{Limits, Sandbox};
 use crate::source::git::SourceConfig;
+use crate::unpublish::Windows;
 
 /// What jobs are run with; cheap to clone.
 #[derive(Debug, Clone)]
@@ -29,6 +30,8 @@ pub struct WorkerState {
     pub limits: Arc<Limits>,
     /// Sizes that packages may have.
     pub sizes: SizeRules,
+    /// For how long a version can be unpublished.
+    pub windows: Windows,
     /// Recognises licence texts.
     pub licenses: Arc<LicenseDetector>,
     /// Each job works in a directory of its own below this one, which is gone when the job ends.

@@ -7,7 +7,7 @@ use docket_api::ApiState;
 use docket_core::{
     digest::Sha256, manifest::Manifest, metadata::PublishedVersion, time::Timestamp, version::Version,
 };
-use docket_index::{Publication, git::GitViews, tarballs::Tarballs};
+use docket_index::{ByJob, Publication, git::GitViews, tarballs::Tarballs};
 use docket_jobs::{
     Clock, Failure, JobId, Jobs, Run,
     worker::{self, Config, Handler},
@@ -191,8 +191,10 @@ pub async fn record_effect(tx: &mut docket_db::Tx) {
     let publication = Publication {
         manifest: &effect(),
         entry: &entry,
-        job_id: "job".to_owned(),
-        at: now(),
+        by: ByJob {
+            job_id: "job".to_owned(),
+            at: now(),
+        },
     };
     docket_index::publish(tx, &publication).await.unwrap();
 }

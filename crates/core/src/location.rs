@@ -74,6 +74,25 @@ impl Location {
         })
     }
 
+    /// Tells whether two locations name one place. GitHub treats upper and lower case alike, though the registry keeps what was written.
+    pub fn is_same_place(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::GitHub { owner, repo, subdir },
+                Self::GitHub {
+                    owner: other_owner,
+                    repo: other_repo,
+                    subdir: other_subdir,
+                },
+            ) => {
+                owner.eq_ignore_ascii_case(other_owner)
+                    && repo.eq_ignore_ascii_case(other_repo)
+                    && subdir == other_subdir
+            }
+            _ => self == other,
+        }
+    }
+
     /// Makes a checked git location.
     ///
     /// # Errors

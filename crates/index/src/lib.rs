@@ -3,23 +3,31 @@
 //! The database is the system of record. What clients read elsewhere, the two git repositories and the HTTP index,
 //! is made from it: see [`git`] and ARCHITECTURE.md, "What is true where".
 
+mod dependants;
 pub mod export;
 pub mod git;
 pub mod import;
+mod job_change;
 mod publish;
 mod solver_index;
 mod store;
 pub mod tarballs;
+mod transfer;
+mod unpublish;
 
 use docket_db::{Migration, Product};
 
+pub use dependants::{Dependant, list_dependants, list_sets_holding};
+pub use job_change::ByJob;
 pub use publish::{Publication, PublishError, bootstrap, publish};
 pub use solver_index::load as load_solver_index;
 pub use store::{
     changes::{Change, ChangeFile, NewChange, Repository, last_seq, list as list_changes},
-    package_sets::{find as find_package_set, list as list_package_sets},
-    packages::{find_by_hash, find_index_file, find_metadata, list_manifests, list_names},
+    package_sets::{find as find_package_set, latest as latest_package_set, list as list_package_sets},
+    packages::{find_by_hash, find_index_file, find_metadata, list_locations, list_manifests, list_names},
 };
+pub use transfer::{TransferError, transfer};
+pub use unpublish::{UnpublishError, Withdrawal, unpublish};
 
 /// The tables of this crate.
 pub const TABLES: Product = Product {

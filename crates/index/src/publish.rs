@@ -12,6 +12,7 @@ use docket_db::{Error, Tx};
 
 use crate::{
     AUTHOR, ChangeFile, NewChange, Repository,
+    job_change::ByJob,
     store::{changes, packages},
 };
 
@@ -23,9 +24,7 @@ pub struct Publication<'a> {
     /// Its entry in the metadata. An entry that is there already stays as it is (repair, registry.md §3.5).
     pub entry: &'a PublishedVersion,
     /// The job that publishes it.
-    pub job_id: String,
-    /// When it is recorded.
-    pub at: Timestamp,
+    pub by: ByJob,
 }
 
 /// Why a version was not recorded.
@@ -57,12 +56,7 @@ fn list(missing: &[(PackageName, Range)]) -> String {
 /// # Errors
 /// [`PublishError::UnsatisfiedDependencies`] when a range holds no version of the index; then nothing was written.
 pub async fn publish(tx: &mut Tx, publication: &Publication<'_>) -> Result<(), PublishError> {
-    let Publication {
-        manifest,
-        entry,
-        job_id,
-        at,
-    } = publication;
+    let Publication { manifest, entry, by } = publication;
     let (name, version) = (&manifest.name, manifest.version);
     let mut missing = Vec::new();
     for (dependency, range) in &manifest.dependencies {
@@ -90,19 +84,8 @@ pub async fn publish(tx: &mut Tx, publication: &Publication<'_>) -> Result<(), P
     if !known {
         packages::put_published(tx, name, version, entry).await?;
     }
-    let change = |repository, message: String, path, content| NewChange {
-        repository,
-        at: *at,
-        author: AUTHOR.to_owned(),
-        message: format!("{message}\n\nJob ID: {job_id}\n"),
-        job_id: Some(job_id.clone()),
-        files: vec![ChangeFile { path, content }],
-    };
-    let text = after.to_text();
-    if before.as_ref().map(Metadata::to_text).as_deref() != Some(text.as_str()) {
-        let message = format!("Update metadata for {name}");
-        let path = format!("metadata/{name}.json");
-        changes::append(tx, &change(Repository::Registry, message, path, Some(text))).await?;
+    if before.as_ref().map(Metadata::to_text) != Some(after.to_text()) {
+        by.append_metadata(tx, name, &after).await?;
     }
 
     let before = packages::find_index_file(tx, name).await?;
@@ -111,7 +94,8 @@ pub async fn publish(tx: &mut Tx, publication: &Publication<'_>) -> Result<(), P
     if before != after {
         let message = format!("Update manifest for {name}@{version}");
         let path = manifest_index::path(name);
-        changes::append(tx, &change(Repository::RegistryIndex, message, path, after)).await?;
+        by.append(tx, Repository::RegistryIndex, &message, path, after)
+            .await?;
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use docket_core::{
     digest::Sha256, manifest::Manifest, metadata::PublishedVersion, time::Timestamp, version::Version,
 };
 use docket_index::{
-    Publication, PublishError, Repository, TABLES, bootstrap,
+    ByJob, Publication, PublishError, Repository, TABLES, bootstrap,
     export::{self, Targets},
     git::GitViews,
     import::{self, ImportError, Sources, TarballSource},
@@ -62,8 +62,10 @@ async fn record(db: &TestDb, manifest: &Manifest) -> Result<(), PublishError> {
         &Publication {
             manifest,
             entry: &entry,
-            job_id: "job".to_owned(),
-            at: now(),
+            by: ByJob {
+                job_id: "job".to_owned(),
+                at: now(),
+            },
         },
     )
     .await?;

@@ -16,7 +16,7 @@ pub enum Error {
     /// The store did not take or give the bytes.
     #[error("the blob store could not {doing} {digest}")]
     Io {
-        /// `write` or `read`.
+        /// `write`, `read` or `remove`.
         doing: &'static str,
         /// Which blob.
         digest: Sha256,
@@ -78,6 +78,14 @@ impl Storage {
         } else {
             Err(Error::Damaged { digest, found })
         }
+    }
+
+    /// Removes the blob with this digest; that there is none is fine. Only for blobs that no row names.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub async fn remove(&self, digest: Sha256) -> Result<(), Error> {
+        self.0.remove(digest).await
     }
 
     /// True when a blob with this digest is here.

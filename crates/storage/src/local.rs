@@ -59,6 +59,19 @@ impl LocalDirectory {
         .await
     }
 
+    pub(crate) async fn remove(&self, digest: Sha256) -> Result<(), Error> {
+        let path = self.path(digest);
+        blocking(move || match fs::remove_file(path) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(Error::Io {
+                doing: "remove",
+                digest,
+                cause,
+            }),
+            _ => Ok(()),
+        })
+        .await
+    }
+
     pub(crate) async fn contains(&self, digest: Sha256) -> Result<bool, Error> {
         let path = self.path(digest);
         blocking(move || {
@@ -112,6 +125,16 @@ mod tests {
         assert_eq!(storage.put(Bytes::from_static(b"hello")).await.unwrap(), digest);
         assert_eq!(storage.find(digest).await.unwrap().unwrap(), "hello");
         assert!(storage.find(Sha256::of(b"other")).await.unwrap().is_none());
+    }
+
+    /// A removed blob is gone, and removing it again is fine.
+    #[tokio::test]
+    async fn a_removed_blob_is_gone() {
+        let (_directory, storage) = store();
+        let digest = storage.put(Bytes::from_static(b"hello")).await.unwrap();
+        storage.remove(digest).await.unwrap();
+        storage.remove(digest).await.unwrap();
+        assert!(!storage.contains(digest).await.unwrap());
     }
 
     /// Bytes that changed on disk are refused, not served.

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, fs, num::NonZeroUsize, path::PathBuf};
 
 use config::{Environment, File, FileFormat};
-use docket_worker::{sandbox::SandboxChoice, source::git::SourceConfig};
+use docket_worker::{sandbox::SandboxChoice, source::git::SourceConfig, unpublish::Windows};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::Common;
@@ -18,6 +18,8 @@ pub struct Config {
     pub api: Api,
     /// The `[database]` section.
     pub database: Database,
+    /// The `[operations]` section.
+    pub operations: Operations,
     /// The `[sources]` section.
     pub sources: Sources,
     /// The `[compilers]` section.
@@ -32,6 +34,7 @@ impl Default for Config {
             data_dir: "docket-data".into(),
             api: Api::default(),
             database: Database::default(),
+            operations: Operations::default(),
             sources: Sources::default(),
             compilers: Compilers::default(),
             worker: Worker::default(),
@@ -69,6 +72,40 @@ pub struct Database {
     /// A file that holds the URL, for URLs with a password.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url_file: Option<PathBuf>,
+}
+
+/// The `[operations]` section: what those who may change a package may do.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Operations {
+    /// Hours after its publication for which owners can unpublish a version. Default 48.
+    pub unpublish_hours: u32,
+    /// The same for trustees. Default: they can at any time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trustee_unpublish_hours: Option<u32>,
+    /// Whether the signatures of released clients are taken, which do not say for which registry and until when they are
+    /// meant (registry.md §4.1). Default true.
+    pub raw_signatures: bool,
+}
+
+impl Default for Operations {
+    fn default() -> Self {
+        Self {
+            unpublish_hours: Windows::default().owner_hours,
+            trustee_unpublish_hours: Windows::default().trustee_hours,
+            raw_signatures: true,
+        }
+    }
+}
+
+impl Operations {
+    /// For how long a version can be unpublished.
+    pub fn windows(&self) -> Windows {
+        Windows {
+            owner_hours: self.unpublish_hours,
+            trustee_hours: self.trustee_unpublish_hours,
+        }
+    }
 }
 
 /// The `[sources]` section.

@@ -10,7 +10,7 @@ use docket_jobs::{Clock, Jobs, worker};
 use docket_storage::Storage;
 use docket_worker::{
     WorkerState, compiler::Compilers, license::LicenseDetector, package::SizeRules, publish,
-    sandbox::Sandbox, source::git::SourceConfig,
+    sandbox::Sandbox, source::git::SourceConfig, transfer, unpublish,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -102,7 +102,11 @@ impl Server {
                 retry_millis: RETRY_MILLIS,
                 name: format!("{}/{}", host_name(), std::process::id()),
             };
-            let handlers = vec![publish::handler(state)];
+            let handlers = vec![
+                publish::handler(state.clone()),
+                unpublish::handler(state.clone()),
+                transfer::handler(state),
+            ];
             let run = worker::run(jobs.clone(), settings, handlers, shutdown.clone());
             tasks.push(tokio::spawn(async move {
                 run.await;
@@ -172,6 +176,7 @@ async fn worker_state(config: &Config, stores: &Stores) -> anyhow::Result<Worker
         sandbox: Arc::new(sandbox),
         limits: Arc::default(),
         sizes: SizeRules::default(),
+        windows: config.operations.windows(),
         licenses: Arc::new(LicenseDetector::new()?),
         // Absolute, because the sandbox binds it under its own name.
         work_dir: work_dir.canonicalize()?,

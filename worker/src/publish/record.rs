@@ -2,7 +2,7 @@
 
 use docket_core::metadata::PublishedVersion;
 use docket_core::version::Version;
-use docket_index::Publication;
+use docket_index::{ByJob, Publication};
 use docket_jobs::Run;
 
 use super::Candidate;
@@ -47,12 +47,13 @@ pub(super) async fn commit(
     candidate: &Candidate,
     entry: &PublishedVersion,
 ) -> Result<(), PublishError> {
-    let at = run.jobs().clock().now();
     let publication = Publication {
         manifest: &candidate.manifest,
         entry,
-        job_id: run.job.id.to_string(),
-        at,
+        by: ByJob {
+            job_id: run.job.id.to_string(),
+            at: run.jobs().clock().now(),
+        },
     };
     let mut tx = run.begin().await?;
     match docket_index::publish(&mut tx, &publication).await {

@@ -152,28 +152,44 @@ pub async fn fetch(
     })
 }
 
+/// Checks that something can be fetched from `location`, and returns the address that answers. `dir` is for git's own files.
+///
+/// # Errors
+///
+/// Like [`fetch`].
+pub async fn check(config: &SourceConfig, location: &Location, dir: &Path) -> Result<String, PublishError> {
+    let source = address::of(config, location)?;
+    let git = invoke::Git::new(config, &source, dir)?;
+    Ok(list(&git, &source).await?.0)
+}
+
 /// Finds the address that answers and the full name of the ref there.
 async fn find(
     git: &invoke::Git<'_>,
     source: &address::Source,
     git_ref: &str,
 ) -> Result<(String, String), PublishError> {
+    let (url, listed) = list(git, source).await?;
+    match refs::resolve(&listed, git_ref) {
+        Some(full) => Ok((url, full)),
+        None => Err(Rejection::RefNotFound {
+            repository: url,
+            git_ref: git_ref.to_owned(),
+        }
+        .into()),
+    }
+}
+
+/// Finds the address that answers and lists its refs, of which there is at least one.
+async fn list(
+    git: &invoke::Git<'_>,
+    source: &address::Source,
+) -> Result<(String, Vec<String>), PublishError> {
     let mut refused = None;
     for url in &source.candidates {
         match retrying(git.config, || git.list_refs(url)).await {
-            Ok(listed) => {
-                let full = refs::resolve(&listed, git_ref).ok_or_else(|| {
-                    if listed.is_empty() {
-                        Rejection::RepositoryEmpty(url.clone())
-                    } else {
-                        Rejection::RefNotFound {
-                            repository: url.clone(),
-                            git_ref: git_ref.to_owned(),
-                        }
-                    }
-                })?;
-                return Ok((url.clone(), full));
-            }
+            Ok(listed) if listed.is_empty() => return Err(Rejection::RepositoryEmpty(url.clone()).into()),
+            Ok(listed) => return Ok((url.clone(), listed)),
             Err(err) => match err.judge(url) {
                 PublishError::Rejected(rejection @ Rejection::RepositoryNotAccessible(_)) => {
                     refused.get_or_insert(rejection);

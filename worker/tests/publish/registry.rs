@@ -22,6 +22,8 @@ use docket_worker::package::SizeRules;
 use docket_worker::publish;
 use docket_worker::sandbox::{Limits, Sandbox, SandboxChoice};
 use docket_worker::source::git::SourceConfig;
+use docket_worker::unpublish::Windows;
+use docket_worker::{transfer, unpublish};
 use tokio_util::sync::CancellationToken;
 
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
@@ -101,6 +103,7 @@ impl Registry {
             sandbox: Arc::new(sandbox),
             limits: Arc::new(limits),
             sizes: SizeRules::default(),
+            windows: Windows::default(),
             licenses: Arc::new(LicenseDetector::new().unwrap()),
             work_dir: dir.path().join("work"),
         };
@@ -112,12 +115,20 @@ impl Registry {
         }
     }
 
-    /// Starts a worker with the real publish handler.
+    /// Starts a worker with the real handlers.
     pub(crate) fn work(&self) {
-        self.work_with(publish::handler(self.state.clone()));
+        self.work_with_all(vec![
+            publish::handler(self.state.clone()),
+            unpublish::handler(self.state.clone()),
+            transfer::handler(self.state.clone()),
+        ]);
     }
 
     pub(crate) fn work_with(&self, handler: Handler) {
+        self.work_with_all(vec![handler]);
+    }
+
+    fn work_with_all(&self, handlers: Vec<Handler>) {
         let config = Config {
             concurrency: 2,
             background_concurrency: 1,
@@ -129,7 +140,7 @@ impl Registry {
         tokio::spawn(worker::run(
             self.jobs.clone(),
             config,
-            vec![handler],
+            handlers,
             self.shutdown.clone(),
         ));
     }
@@ -143,8 +154,13 @@ impl Registry {
             locks: vec![format!("package/{}", operation.name)],
             ..NewJob::new(publish::KIND, payload.clone(), payload)
         };
+        self.run(&new).await
+    }
+
+    /// Enqueues a job and waits for its end.
+    pub(crate) async fn run(&self, new: &NewJob) -> Ended {
         let mut tx = self.jobs.db().write().await.unwrap();
-        let id = self.jobs.enqueue(&mut tx, &new).await.unwrap().job;
+        let id = self.jobs.enqueue(&mut tx, new).await.unwrap().job;
         tx.commit().await.unwrap();
         self.jobs.wake_workers();
 

@@ -1,6 +1,6 @@
 //! Package sets.
 
-use docket_core::{package_set::PackageSet, version::Version};
+use docket_core::{name::PackageName, package_set::PackageSet, version::Version};
 use docket_db::{Error, Tx, execute, on};
 
 #[derive(sqlx::FromRow)]
@@ -62,6 +62,36 @@ pub async fn find(tx: &mut Tx, version: Version) -> Result<Option<PackageSet>, E
     let row: Option<SetRow> =
         on!(tx, conn => sqlx::query_as(SQL).bind(version.to_string()).fetch_optional(conn))?;
     row.map(SetRow::into_set).transpose()
+}
+
+/// Returns the set with the highest version.
+pub async fn latest(tx: &mut Tx) -> Result<Option<PackageSet>, Error> {
+    const SQL: &str = "
+        SELECT version, compiler, published, packages
+        FROM package_set
+        ORDER BY major DESC, minor DESC, patch DESC
+        LIMIT 1";
+    let row: Option<SetRow> = on!(tx, conn => sqlx::query_as(SQL).fetch_optional(conn))?;
+    row.map(SetRow::into_set).transpose()
+}
+
+/// Returns the sets that hold `name` at `version`, lowest set version first.
+pub async fn list_naming(
+    tx: &mut Tx,
+    name: &PackageName,
+    version: Version,
+) -> Result<Vec<PackageSet>, Error> {
+    // A set is compact JSON of names and versions, neither of which holds a character that LIKE or JSON treats in its own way.
+    const SQL: &str = "
+        SELECT version, compiler, published, packages
+        FROM package_set
+        WHERE packages LIKE '%\"' || $1 || '\":\"' || $2 || '\"%'
+        ORDER BY major, minor, patch";
+    let rows: Vec<SetRow> = on!(tx, conn => sqlx::query_as(SQL)
+        .bind(name.as_str())
+        .bind(version.to_string())
+        .fetch_all(conn))?;
+    rows.into_iter().map(SetRow::into_set).collect()
 }
 
 /// Returns all sets, lowest version first.

@@ -189,6 +189,26 @@ pub async fn list_manifests(tx: &mut Tx, name: &PackageName) -> Result<Vec<Manif
         .collect()
 }
 
+/// Returns the manifests in the index that depend on `name`, by name and version.
+pub async fn list_manifests_naming(tx: &mut Tx, name: &PackageName) -> Result<Vec<Manifest>, Error> {
+    // The text finds candidates (a name holds no character that LIKE or JSON treats in its own way); the decoded manifest decides.
+    const SQL: &str = "
+        SELECT manifest
+        FROM package_version
+        WHERE manifest LIKE '%\"' || $1 || '\":%'
+        ORDER BY name, major, minor, patch";
+    let lines: Vec<String> = on!(tx, conn => sqlx::query_scalar(SQL).bind(name.as_str()).fetch_all(conn))?;
+    let mut manifests = Vec::new();
+    for line in lines {
+        let manifest =
+            Manifest::from_stored(&line).map_err(Error::corrupt("package_version", "manifest", name))?;
+        if manifest.dependencies.contains_key(name) {
+            manifests.push(manifest);
+        }
+    }
+    Ok(manifests)
+}
+
 /// Returns the text of a package's index file; `None` when it has none.
 pub async fn find_index_file(tx: &mut Tx, name: &PackageName) -> Result<Option<String>, Error> {
     let lines = list_index_lines(tx, name).await?;
@@ -207,6 +227,26 @@ pub async fn put_manifest(tx: &mut Tx, manifest: &Manifest) -> Result<bool, Erro
             .bind(manifest.to_line())
     )?;
     Ok(touched == 1)
+}
+
+/// Removes the index line of a version.
+pub async fn remove_manifest(tx: &mut Tx, name: &PackageName, version: Version) -> Result<(), Error> {
+    const SQL: &str = "UPDATE package_version SET manifest = NULL WHERE name = $1 AND version = $2";
+    execute!(tx, sqlx::query(SQL).bind(name.as_str()).bind(version.to_string()))?;
+    Ok(())
+}
+
+/// Returns the location of every package, by name.
+pub async fn list_locations(tx: &mut Tx) -> Result<Vec<(PackageName, Location)>, Error> {
+    const SQL: &str = "SELECT name, location FROM package ORDER BY name";
+    let rows: Vec<(String, String)> = on!(tx, conn => sqlx::query_as(SQL).fetch_all(conn))?;
+    let decode = |(name, location): (String, String)| {
+        let location =
+            serde_json::from_str(&location).map_err(Error::corrupt("package", "location", &name))?;
+        let name = name.parse().map_err(Error::corrupt("package", "name", &name))?;
+        Ok((name, location))
+    };
+    rows.into_iter().map(decode).collect()
 }
 
 /// Returns the name and version of a published tarball with this digest.

@@ -1,0 +1,56 @@
+//! The stable codes of refusals: each enum lists its own, and `docs/problems.md` explains them all, in this order.
+
+/// Gives an enum its `code()` and the catalogue of all codes, from one list of variants.
+macro_rules! codes {
+    ($refusal:ident: $($variant:ident => $code:literal,)*) => {
+        impl $refusal {
+            /// Every code there is, in the order of `docs/problems.md`.
+            pub const CATALOGUE: &[&str] = &[$($code),*];
+
+            /// The stable code that `docs/problems.md` explains.
+            #[must_use]
+            pub fn code(&self) -> &'static str {
+                match self {
+                    $(Self::$variant { .. } => $code,)*
+                }
+            }
+        }
+    };
+}
+pub(crate) use codes;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use crate::{refusal::Refusal, rejection::Rejection};
+
+    fn catalogue() -> Vec<&'static str> {
+        [Rejection::CATALOGUE, Refusal::CATALOGUE].concat()
+    }
+
+    #[test]
+    fn the_catalogues_have_every_code_once() {
+        let unique: BTreeSet<_> = catalogue().into_iter().collect();
+        assert_eq!(unique.len(), catalogue().len());
+        for code in unique {
+            assert!(
+                code.chars().all(|c| c.is_ascii_lowercase() || c == '-'),
+                "{code} is not kebab-case"
+            );
+        }
+    }
+
+    #[test]
+    fn the_page_of_problems_lists_exactly_the_catalogues() {
+        let page = include_str!("../../docs/problems.md");
+        let (refusals, _) = page
+            .split_once("## Ended by the queue")
+            .expect("the page tells apart who refuses");
+        let listed: Vec<&str> = refusals
+            .lines()
+            .filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`'))
+            .collect();
+        assert_eq!(listed, catalogue());
+    }
+}
