@@ -125,6 +125,19 @@ fn only_jobs_names_apalis() {
 }
 
 #[test]
+fn only_core_names_ssh_key() {
+    let workspace = workspace();
+    for part in ["ssh-key", "rsa", "p256", "p384", "p521", "ed25519-dalek"] {
+        only(
+            &workspace,
+            part,
+            &["docket-core"],
+            "which signatures count is decided in one place, docket_core::signature",
+        );
+    }
+}
+
+#[test]
 fn the_client_needs_no_server() {
     let servers = [
         "docket-db",

@@ -4,11 +4,11 @@
 //! occur only once. Writing: keys in the order of the struct, absent fields left out, and the same escapes as
 //! JavaScript's `JSON.stringify`, which is what `serde_json` does for valid strings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display};
 use std::marker::PhantomData;
 
-use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::Serialize;
 
 /// Why a JSON text is not the value that was asked for.
@@ -173,6 +173,76 @@ where
     deserializer.deserialize_map(UniqueMap(PhantomData))
 }
 
+/// Checks that a text is one JSON document in which no object has the same key twice, at any depth.
+///
+/// [`decode`] refuses a repeated key of the type it reads; this also looks into fields that nobody reads. For texts
+/// that are signed: two readers must not understand one signed text in two ways.
+///
+/// # Errors
+/// [`DecodeError`] when the text is not JSON, or has a repeated key.
+pub fn check_unique_keys(text: &str) -> Result<(), DecodeError> {
+    decode::<UniqueKeys>(text).map(|UniqueKeys| ())
+}
+
+/// Any JSON value, of which nothing is kept.
+struct UniqueKeys;
+
+impl<'de> Deserialize<'de> for UniqueKeys {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for UniqueKeys {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Self, A::Error> {
+        while access.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self, A::Error> {
+        let mut keys = BTreeSet::new();
+        while let Some(key) = access.next_key::<String>()? {
+            access.next_value::<Self>()?;
+            if let Some(key) = keys.replace(key) {
+                return Err(de::Error::custom(format_args!(
+                    "the key `{key}` occurs twice: keep one"
+                )));
+            }
+        }
+        Ok(self)
+    }
+}
+
 /// Makes a type that parses with `FromStr` and prints with `Display` a JSON string.
 macro_rules! json_string {
     ($type:ty, $expecting:literal) => {
@@ -297,6 +367,28 @@ mod tests {
             "map: the key `a` occurs twice: keep one"
         );
         assert_eq!(message(r#"{"id":"a","id":"b"}"#), "duplicate field `id`");
+    }
+
+    #[test]
+    fn a_signed_text_repeats_no_key_at_any_depth() {
+        for text in [
+            r#"{"a":1,"b":{"a":[{"a":null},{"a":-1.5}]},"c":true,"":"x"}"#,
+            "[]",
+            "null",
+        ] {
+            assert_eq!(check_unique_keys(text), Ok(()), "{text}");
+        }
+        for text in [
+            r#"{"a":1,"a":1}"#,
+            r#"{"x":{"a":1,"b":2,"a":3}}"#,
+            r#"{"x":[{"a":1,"\u0061":2}]}"#,
+        ] {
+            let error = check_unique_keys(text).unwrap_err().to_string();
+            assert!(error.contains("the key `a` occurs twice"), "{text}: {error}");
+        }
+        for text in ["", "{} {}", "{}x", r#"{"a":1,}"#, "{'a':1}", &"[".repeat(1000)] {
+            assert!(check_unique_keys(text).is_err(), "{text}");
+        }
     }
 
     #[test]

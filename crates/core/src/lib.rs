@@ -9,6 +9,7 @@
 //! | [`name`], [`version`], [`range`], [`license`], [`owner`], [`location`], [`time`], [`digest`], [`text`] | scalars |
 //! | [`manifest`], [`metadata`], [`manifest_index`], [`package_set`] | what the registry holds, with its exact text |
 //! | [`operation`] | what clients ask for |
+//! | [`signature`] | who signed it, and whether that key may |
 //! | [`solver`] | which versions go together |
 //! | [`purescript`] | the start of a `.purs` file |
 //! | [`json`] | how all of it is read and written |
@@ -26,6 +27,7 @@ pub mod owner;
 pub mod package_set;
 pub mod purescript;
 pub mod range;
+pub mod signature;
 pub mod solver;
 pub mod text;
 pub mod time;

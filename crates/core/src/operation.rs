@@ -106,7 +106,7 @@ impl PackageSetUpdate {
 pub struct Signed {
     /// The JSON text of the operation, byte for byte as signed.
     pub payload: String,
-    /// The raw signature over the payload, in hexadecimal digits.
+    /// The signature over the payload, in one of the forms of [`crate::signature`].
     pub signature: String,
 }
 
@@ -118,7 +118,7 @@ json_object!(Signed);
 pub struct PackageSetRequest {
     /// The JSON text of the [`PackageSetUpdate`], byte for byte as signed.
     pub payload: String,
-    /// The raw signature over the payload, in hexadecimal digits.
+    /// The signature over the payload, in one of the forms of [`crate::signature`].
     #[serde(
         default,
         deserialize_with = "json::present",
