@@ -69,6 +69,8 @@ async fn latencies(at_once: u32, pause: Duration) -> anyhow::Result<Vec<Duration
         jobs: jobs.clone(),
         views: GitViews::new(folder.path().join("git"), db.clone(), storage.clone()),
         tarballs: Tarballs::new(db, storage)?,
+        authority: docket_api::Authority::default(),
+        schedules: Arc::from([]),
         public_url: Arc::from(url.as_str()),
         stopping: stopping.clone(),
     };
@@ -98,6 +100,7 @@ async fn latencies(at_once: u32, pause: Duration) -> anyhow::Result<Vec<Duration
         drain_secs: 1,
         retry_millis: 1,
         name: "bench".to_owned(),
+        progress: Default::default(),
     };
     let client = Client::new(&url)?;
     let operation = serde_json::from_str(r#"{"name":"bench","ref":"v1.0.0","version":"1.0.0"}"#)?;

@@ -2,12 +2,15 @@
 //!
 //! [`v1`] speaks to released clients, so its bodies and statuses are fixed by registry.md §1; everything else answers errors as problem+json.
 
+mod authority;
 mod error;
 mod extract;
 mod git_http;
 mod index_files;
 mod logs;
+mod packages;
 mod pages;
+mod schedules;
 mod tarballs;
 mod v1;
 
@@ -17,9 +20,11 @@ use axum::{Router, extract::FromRef};
 use docket_db::Db;
 use docket_http::{Check, health_routes};
 use docket_index::{git::GitViews, tarballs::Tarballs};
-use docket_jobs::Jobs;
+use docket_jobs::{Jobs, Schedule};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+pub use authority::{Authority, TrustedToken};
 
 /// What the handlers share.
 #[derive(Debug, Clone, FromRef)]
@@ -30,6 +35,10 @@ pub struct ApiState {
     pub tarballs: Tarballs,
     /// The repositories that clients clone.
     pub views: GitViews,
+    /// Whom this registry trusts.
+    pub authority: Authority,
+    /// The timetables that the workers keep.
+    pub schedules: Arc<[Schedule]>,
     /// The address under which people reach this server, without a slash at the end.
     pub public_url: Arc<str>,
     /// Cancelled when the server stops: those who follow a log are sent away to reconnect elsewhere.
@@ -68,6 +77,7 @@ pub fn router(state: ApiState) -> Router {
     let beside_v1 = Router::new()
         .merge(logs::routes())
         .merge(pages::routes())
+        .merge(schedules::routes())
         .merge(index_files::routes())
         .merge(git_http::routes())
         .merge(tarballs::routes());

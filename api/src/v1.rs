@@ -6,8 +6,10 @@
 mod body;
 mod job_object;
 mod jobs;
+mod package_sets;
 mod publish;
 mod query;
+mod signed;
 mod submit;
 
 use axum::{
@@ -20,7 +22,7 @@ use axum::{
 };
 use docket_http::Problem;
 
-use crate::ApiState;
+use crate::{ApiState, packages};
 
 /// The largest body of an operation, in bytes. The largest real one is a few kilobytes.
 pub(crate) const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -28,6 +30,37 @@ pub(crate) const MAX_BODY_BYTES: usize = 1024 * 1024;
 pub(crate) fn routes() -> Router<ApiState> {
     Router::new()
         .route("/api/v1/publish", post(publish::publish).fallback(no_such_method))
+        .route(
+            "/api/v1/unpublish",
+            post(signed::unpublish).fallback(no_such_method),
+        )
+        .route(
+            "/api/v1/transfer",
+            post(signed::transfer).fallback(no_such_method),
+        )
+        .route(
+            "/api/v1/package-sets",
+            post(package_sets::package_sets)
+                .get(packages::package_sets)
+                .fallback(no_such_method),
+        )
+        // Not in registry.md: reads that released clients do through git.
+        .route(
+            "/api/v1/package-sets/{version}",
+            get(packages::package_set).fallback(no_such_method),
+        )
+        .route(
+            "/api/v1/packages/{name}",
+            get(packages::package).fallback(no_such_method),
+        )
+        .route(
+            "/api/v1/packages/{name}/matrix",
+            get(packages::matrix).fallback(no_such_method),
+        )
+        .route(
+            "/api/v1/packages/{name}/{version}",
+            get(packages::version).fallback(no_such_method),
+        )
         .route("/api/v1/jobs", get(jobs::list).fallback(no_such_method))
         .route("/api/v1/jobs/{id}", get(jobs::show).fallback(no_such_method))
         .route("/api/v1/status", get(|| async {}).fallback(no_such_method))

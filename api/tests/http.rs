@@ -10,6 +10,10 @@ mod health;
 mod jobs;
 #[path = "http/logs.rs"]
 mod logs;
+#[path = "http/operations.rs"]
+mod operations;
+#[path = "http/packages.rs"]
+mod packages;
 #[path = "http/page.rs"]
 mod page;
 #[path = "http/publish.rs"]

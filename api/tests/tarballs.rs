@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::fs;
+use std::{fs, sync::Arc};
 
 use axum::{
     Router,
@@ -72,6 +72,8 @@ async fn tarball(db: &TestDb, url: &str) -> (StatusCode, String, String) {
         jobs: Jobs::new(db.db.clone(), Clock::system()),
         tarballs: Tarballs::new(db.db.clone(), storage.clone()).unwrap(),
         views: GitViews::new(folder.path().join("git"), db.db.clone(), storage),
+        authority: docket_api::Authority::default(),
+        schedules: Arc::from([]),
         public_url: "http://docket.invalid".into(),
         stopping: CancellationToken::new(),
     };

@@ -126,7 +126,7 @@ fn a_publish_is_accepted_with_200_in_time_and_the_same_request_names_the_same_jo
     let job = first.json()["jobId"].as_str().unwrap().to_owned();
     assert_eq!(
         first.text(),
-        format!(r#"{{"jobId":"{job}"}}"#),
+        format!(r#"{{"jobId":"{job}","disposition":"created"}}"#),
         "compact, without a newline"
     );
     assert_eq!(

@@ -1,13 +1,16 @@
 //! What gets done: the operations of the registry, one module each, and the sandbox in which compilers run.
 //!
-//! [`publish`], [`unpublish`] and [`transfer`] tell the stories; the other modules are their means and know nothing of jobs, database or HTTP.
+//! [`publish`], [`unpublish`], [`transfer`] and [`matrix`] tell the stories; the other modules are their means and know nothing of jobs, database or HTTP.
 
 mod child;
+pub mod chores;
 mod codes;
 pub mod compiler;
 pub mod license;
+pub mod matrix;
 pub mod outcome;
 pub mod package;
+pub mod ping;
 pub mod publish;
 pub mod purs;
 pub mod refusal;
@@ -18,5 +21,6 @@ pub mod source;
 mod state;
 pub mod transfer;
 pub mod unpublish;
+mod work_dir;
 
 pub use state::WorkerState;

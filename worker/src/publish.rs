@@ -11,7 +11,6 @@ mod plan;
 mod record;
 mod repair;
 mod request;
-mod work_dir;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,7 +25,10 @@ use crate::outcome::PublishError;
 use crate::source::manifest::Origin;
 use crate::source::{git, manifest, modules, tree};
 use crate::state::WorkerState;
+use crate::work_dir;
 use request::Standing;
+
+pub(crate) use install::{Build as Installed, REGISTRY, install};
 
 /// The kind of publish jobs.
 pub const KIND: &str = "publish";
@@ -101,7 +103,7 @@ async fn publish(state: &WorkerState, run: &Run, request: &Publish) -> Result<()
         return repair::repair(state, run, &candidate, entry, work.path()).await;
     }
 
-    let build = install::install(state, run, &plan, work.path()).await?;
+    let build = install(state, run, &plan.versions, work.path()).await?;
     pack::lay_out(state, &candidate, selection, &build.dir).await?;
     run.log.notice(format!(
         "Checking that {name}@{version} lists exactly the packages it imports from."

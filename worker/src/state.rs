@@ -32,8 +32,20 @@ pub struct WorkerState {
     pub sizes: SizeRules,
     /// For how long a version can be unpublished.
     pub windows: Windows,
+    /// How long matrix successes are gathered before their metadata files are committed, in milliseconds.
+    pub gather_millis: i64,
     /// Recognises licence texts.
     pub licenses: Arc<LicenseDetector>,
+    /// The address under which people reach the registry, without a slash at the end, when it is known.
+    pub public_url: Option<Arc<str>>,
     /// Each job works in a directory of its own below this one, which is gone when the job ends.
     pub work_dir: PathBuf,
+}
+
+impl WorkerState {
+    /// Where people read the log of a job: an address, or as much of it as is known.
+    #[must_use]
+    pub fn job_page(&self, job: &str) -> String {
+        format!("{}/logs/{job}", self.public_url.as_deref().unwrap_or_default())
+    }
 }

@@ -1,6 +1,10 @@
 //! What publishing promises, from a real git repository to the rows and the tarball, on both databases.
 
 #![allow(clippy::unwrap_used, reason = "clippy sees tests only inside test functions")]
+#![allow(
+    dead_code,
+    reason = "the registry is shared with the tests of other operations"
+)]
 
 #[path = "publish/registry.rs"]
 mod registry;

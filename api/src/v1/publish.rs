@@ -7,7 +7,7 @@ use docket_jobs::{JobState, Jobs, NewJob};
 use super::{
     V1Error,
     body::Expected,
-    submit::{Accepted, submit},
+    submit::{Accepted, Earlier, submit},
 };
 
 const EXPECTED: Expected = Expected {
@@ -35,10 +35,15 @@ pub(super) async fn publish(
     };
     submit(&jobs, &headers, &new, async |tx, earlier| {
         if earlier.state != JobState::Succeeded {
-            return Ok(false);
+            return Ok(Earlier::Ignored);
         }
         let metadata = docket_index::find_metadata(tx, name).await?;
-        Ok(metadata.is_some_and(|metadata| metadata.published.contains_key(version)))
+        let published = metadata.is_some_and(|metadata| metadata.published.contains_key(version));
+        Ok(if published {
+            Earlier::Answers
+        } else {
+            Earlier::Ignored
+        })
     })
     .await
 }

@@ -17,19 +17,31 @@ pub(super) struct Accepted {
     disposition: &'static str,
 }
 
+/// What an earlier job of the same operation, which has ended, means for a request.
+pub(super) enum Earlier {
+    /// It is the answer; nothing is done again.
+    Answers,
+    /// The request is one of its own.
+    Ignored,
+    /// The request is refused.
+    Forbids(Problem),
+}
+
 /// Stores `new` and answers with its job.
 ///
 /// While a job of the same operation is active the answer names that one: clients send a request again when they get no answer for
-/// two seconds. When an earlier one has ended, `settles` decides whether it still answers the request.
+/// two seconds. When an earlier one has ended, `settle` decides what that means.
 pub(super) async fn submit(
     jobs: &Jobs,
     headers: &HeaderMap,
     new: &NewJob,
-    settles: impl AsyncFnOnce(&mut Tx, &Job) -> Result<bool, Error>,
+    settle: impl AsyncFnOnce(&mut Tx, &Job) -> Result<Earlier, Error>,
 ) -> Result<Json<Accepted>, V1Error> {
-    let enqueued = enqueue(jobs, new, settles)
-        .await
-        .map_err(|error| V1Error::new(headers, Problem::internal(&error)))?;
+    let enqueued = match enqueue(jobs, new, settle).await {
+        Ok(Ok(enqueued)) => enqueued,
+        Ok(Err(forbidden)) => return Err(V1Error::new(headers, forbidden)),
+        Err(error) => return Err(V1Error::new(headers, Problem::internal(&error))),
+    };
     jobs.wake_workers();
     Ok(Json(Accepted {
         job_id: enqueued.job.to_string(),
@@ -40,21 +52,26 @@ pub(super) async fn submit(
 async fn enqueue(
     jobs: &Jobs,
     new: &NewJob,
-    settles: impl AsyncFnOnce(&mut Tx, &Job) -> Result<bool, Error>,
-) -> Result<Enqueued, Error> {
+    settle: impl AsyncFnOnce(&mut Tx, &Job) -> Result<Earlier, Error>,
+) -> Result<Result<Enqueued, Problem>, Error> {
     let mut tx = jobs.db().write().await?;
     let enqueued = jobs.enqueue(&mut tx, new).await?;
     // Only now: the job that was active a moment ago may have ended just before the new one was stored.
     if enqueued.created
         && let Some(earlier) = jobs.find_earlier(&mut tx, &new.dedup_key, enqueued.job).await?
-        && settles(&mut tx, &earlier).await?
     {
-        // The new job is rolled back.
-        return Ok(Enqueued {
-            job: earlier.id,
-            created: false,
-        });
+        // Unless it is ignored, the new job is rolled back.
+        match settle(&mut tx, &earlier).await? {
+            Earlier::Answers => {
+                return Ok(Ok(Enqueued {
+                    job: earlier.id,
+                    created: false,
+                }));
+            }
+            Earlier::Forbids(problem) => return Ok(Err(problem)),
+            Earlier::Ignored => {}
+        }
     }
     tx.commit().await?;
-    Ok(enqueued)
+    Ok(Ok(enqueued))
 }

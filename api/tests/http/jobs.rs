@@ -40,7 +40,7 @@ on_both_databases! {
         let text = served.get(&format!("/api/v1/jobs/{id}")).send().await.unwrap().text().await.unwrap();
         assert!(!text.contains("null"), "{text}");
         let job: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(keys(&job), ["createdAt", "jobId", "jobType", "logs", "packageName", "packageVersion", "payload", "success"]);
+        assert_eq!(keys(&job), ["createdAt", "jobId", "jobType", "logs", "packageName", "packageVersion", "payload", "state", "success"]);
         assert_eq!((job["jobType"].as_str(), job["success"].as_bool()), (Some("publish"), Some(false)));
         assert_eq!(job["payload"].to_string(), EFFECT);
         time(&job["createdAt"]);
@@ -51,7 +51,7 @@ on_both_databases! {
         let served = Served::start(db).await;
         let id = served.finished_job(|run| async move { run.log.info("done"); Ok(()) }).await;
         let text = served.get(&format!("/api/v1/jobs/{id}")).send().await.unwrap().text().await.unwrap();
-        let places = ["createdAt", "finishedAt", "jobId", "jobType", "logs", "packageName", "packageVersion", "payload", "startedAt", "success"]
+        let places = ["createdAt", "finishedAt", "jobId", "jobType", "logs", "packageName", "packageVersion", "payload", "startedAt", "state", "success"]
             .map(|key| text.find(&format!("\"{key}\":")).unwrap_or_else(|| panic!("{key} is missing: {text}")));
         assert!(places.is_sorted(), "{text}");
         let job: Value = serde_json::from_str(&text).unwrap();

@@ -3,7 +3,7 @@
 use std::{path::Path, process::Command, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use docket_api::ApiState;
+use docket_api::{ApiState, Authority};
 use docket_core::{
     digest::Sha256, manifest::Manifest, metadata::PublishedVersion, time::Timestamp, version::Version,
 };
@@ -45,6 +45,11 @@ pub struct Served {
 impl Served {
     /// Serves an empty registry whose jobs wait.
     pub async fn start(db: TestDb) -> Self {
+        Self::start_with(db, Authority::default()).await
+    }
+
+    /// The same, trusting others than the owners of packages too.
+    pub async fn start_with(db: TestDb, authority: Authority) -> Self {
         db.migrate(&[docket_jobs::TABLES, docket_index::TABLES]).await;
         let mut tx = db.db.write().await.unwrap();
         docket_index::bootstrap(&mut tx, now()).await.unwrap();
@@ -60,6 +65,8 @@ impl Served {
             jobs: jobs.clone(),
             tarballs: Tarballs::new(db.db.clone(), storage.clone()).unwrap(),
             views,
+            authority,
+            schedules: Arc::from([]),
             public_url: Arc::from(url.as_str()),
             stopping: stopping.clone(),
         };
@@ -90,12 +97,16 @@ impl Served {
         F: Fn(Run) -> R + Send + Sync + 'static,
         R: Future<Output = Result<(), Failure>> + Send + 'static,
     {
-        let handler = Handler {
-            kind: "publish",
-            timeout_secs: 60,
-            max_attempts: 1,
-            run: Arc::new(move |attempt| Box::pin(run(attempt))),
-        };
+        let run = Arc::new(run);
+        let handlers = ["publish", "unpublish", "transfer"].map(|kind| {
+            let run = run.clone();
+            Handler {
+                kind,
+                timeout_secs: 60,
+                max_attempts: 1,
+                run: Arc::new(move |attempt| Box::pin(run(attempt))),
+            }
+        });
         let config = Config {
             concurrency: 2,
             background_concurrency: 1,
@@ -103,11 +114,12 @@ impl Served {
             drain_secs: 0,
             retry_millis: 1,
             name: "test".to_owned(),
+            progress: Default::default(),
         };
         tokio::spawn(worker::run(
             self.jobs.clone(),
             config,
-            vec![handler],
+            handlers.to_vec(),
             self.stopping.clone(),
         ));
     }

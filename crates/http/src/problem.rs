@@ -36,6 +36,15 @@ impl Problem {
         self
     }
 
+    /// The same error under another status, for a route whose statuses are fixed.
+    #[must_use]
+    pub fn with_status(self, status: StatusCode) -> Self {
+        Self {
+            status: status.as_u16(),
+            ..self
+        }
+    }
+
     /// There is nothing at this address.
     pub fn not_found(detail: impl ToString) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", "Not found").detail(detail)

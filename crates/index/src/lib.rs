@@ -3,6 +3,7 @@
 //! The database is the system of record. What clients read elsewhere, the two git repositories and the HTTP index,
 //! is made from it: see [`git`] and ARCHITECTURE.md, "What is true where".
 
+mod builds;
 mod dependants;
 pub mod export;
 pub mod git;
@@ -17,11 +18,13 @@ mod unpublish;
 
 use docket_db::{Migration, Product};
 
+pub use builds::{commit_metadata, record_build};
 pub use dependants::{Dependant, list_dependants, list_sets_holding};
 pub use job_change::ByJob;
 pub use publish::{Publication, PublishError, bootstrap, publish};
-pub use solver_index::load as load_solver_index;
+pub use solver_index::{list_installable, load as load_solver_index};
 pub use store::{
+    builds::{Build, Outcome, list as list_builds},
     changes::{Change, ChangeFile, NewChange, Repository, last_seq, list as list_changes},
     package_sets::{find as find_package_set, latest as latest_package_set, list as list_package_sets},
     packages::{find_by_hash, find_index_file, find_metadata, list_locations, list_manifests, list_names},
@@ -33,12 +36,20 @@ pub use unpublish::{UnpublishError, Withdrawal, unpublish};
 pub const TABLES: Product = Product {
     name: "registry",
     history_table: "docket_registry_migration",
-    migrations: &[Migration {
-        version: 1,
-        name: "0001_registry",
-        sqlite: include_str!("../../../migrations/registry/sqlite/0001_registry.sql"),
-        postgres: include_str!("../../../migrations/registry/postgres/0001_registry.sql"),
-    }],
+    migrations: &[
+        Migration {
+            version: 1,
+            name: "0001_registry",
+            sqlite: include_str!("../../../migrations/registry/sqlite/0001_registry.sql"),
+            postgres: include_str!("../../../migrations/registry/postgres/0001_registry.sql"),
+        },
+        Migration {
+            version: 2,
+            name: "0002_builds",
+            sqlite: include_str!("../../../migrations/registry/sqlite/0002_builds.sql"),
+            postgres: include_str!("../../../migrations/registry/postgres/0002_builds.sql"),
+        },
+    ],
 };
 
 /// Who signs commits of the server (registry.md §3.8).

@@ -12,6 +12,7 @@ use docket_db::{Error, Tx};
 
 use crate::{
     AUTHOR, ChangeFile, NewChange, Repository,
+    builds::record_publication,
     job_change::ByJob,
     store::{changes, packages},
 };
@@ -83,6 +84,7 @@ pub async fn publish(tx: &mut Tx, publication: &Publication<'_>) -> Result<(), P
     packages::put_package(tx, name, &after.location, after.owners.as_deref()).await?;
     if !known {
         packages::put_published(tx, name, version, entry).await?;
+        record_publication(tx, name, version, &entry.compilers, by).await?;
     }
     if before.as_ref().map(Metadata::to_text) != Some(after.to_text()) {
         by.append_metadata(tx, name, &after).await?;

@@ -9,6 +9,7 @@ mod clock;
 mod job;
 mod log;
 mod run;
+mod schedule;
 mod signal;
 mod store;
 mod tail;
@@ -21,6 +22,7 @@ pub use clock::Clock;
 pub use job::{Enqueued, Job, JobId, JobState, NewJob};
 pub use log::{JobLog, Level, LogLine};
 pub use run::{Failure, Run};
+pub use schedule::{Every, LastTick, Schedule};
 pub use store::{
     jobs::{JobFilter, Order},
     lines::LineFilter,
@@ -43,6 +45,12 @@ pub const TABLES: Product = Product {
             name: "0002_actor",
             sqlite: include_str!("../../../migrations/jobs/sqlite/0002_actor.sql"),
             postgres: include_str!("../../../migrations/jobs/postgres/0002_actor.sql"),
+        },
+        Migration {
+            version: 3,
+            name: "0003_schedule",
+            sqlite: include_str!("../../../migrations/jobs/sqlite/0003_schedule.sql"),
+            postgres: include_str!("../../../migrations/jobs/postgres/0003_schedule.sql"),
         },
     ],
 };

@@ -4,3 +4,4 @@ pub(crate) mod claim;
 pub(crate) mod jobs;
 pub(crate) mod lease;
 pub(crate) mod lines;
+pub(crate) mod schedules;

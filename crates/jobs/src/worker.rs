@@ -5,6 +5,7 @@
 
 mod lease;
 mod outcome;
+mod progress;
 mod queue;
 
 use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc, time::Duration};
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use crate::{Failure, Jobs, Run};
+pub use progress::Progress;
 use queue::{Claim, Queue};
 
 /// What runs the jobs of one kind.
@@ -70,6 +72,8 @@ pub struct Config {
     pub retry_millis: i64,
     /// Names this worker in leases; unique among processes.
     pub name: String,
+    /// Grows while the worker gets anywhere.
+    pub progress: Progress,
 }
 
 /// The handlers by kind.

@@ -28,7 +28,7 @@ on_both_databases! {
         }
         let release = CancellationToken::new();
         let gate = release.clone();
-        let _worker = Worker::start(&jobs, "w", move |run| {
+        let worker = Worker::start(&jobs, "w", move |run| {
             let gate = gate.clone();
             async move {
                 if run.job.payload == "{}" {
@@ -47,6 +47,7 @@ on_both_databases! {
         for id in waiting {
             assert_eq!(finished(&jobs, id).await.state, JobState::Succeeded);
         }
+        worker.stop().await;
     }
 
     /// Foreground jobs that fill all their slots leave the background its own.

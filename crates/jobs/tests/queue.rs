@@ -169,7 +169,7 @@ on_both_databases! {
                 Box::pin(std::future::pending())
             }),
         };
-        let config = Config { concurrency: 1, background_concurrency: 0, lease_secs: 60, drain_secs: 0, retry_millis: 1, name: "w".to_owned() };
+        let config = Config { concurrency: 1, background_concurrency: 0, lease_secs: 60, drain_secs: 0, retry_millis: 1, name: "w".to_owned(), progress: Default::default() };
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(worker::run(jobs.clone(), config, vec![handler], shutdown.clone()));
         tokio::time::timeout(DEADLINE, started.recv()).await.unwrap().unwrap();

@@ -1,8 +1,10 @@
 //! What tests share: a fresh, real database for each test, on both kinds. Only ever a dev-dependency.
 
 mod database;
+mod ssh;
 
 pub use database::{TestDb, postgres, sqlite};
+pub use ssh::{SshKey, ssh_key};
 
 /// Writes a test once and runs it on SQLite and on PostgreSQL, each with a fresh database.
 ///

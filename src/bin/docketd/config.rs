@@ -1,9 +1,19 @@
 //! The configuration: defaults, then the file, then the environment (`DOCKET__SECTION__KEY`), then switches.
 
-use std::{collections::BTreeMap, fmt, fs, num::NonZeroUsize, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fmt, fs,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use config::{Environment, File, FileFormat};
-use docket_worker::{sandbox::SandboxChoice, source::git::SourceConfig, unpublish::Windows};
+use docket_api::{Authority, TrustedToken};
+use docket_core::signature::PublicKey;
+use docket_worker::{
+    chores::Pings, ping::Ping, sandbox::SandboxChoice, source::git::SourceConfig, unpublish::Windows,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::Common;
@@ -18,12 +28,18 @@ pub struct Config {
     pub api: Api,
     /// The `[database]` section.
     pub database: Database,
+    /// The `[health]` section.
+    pub health: Health,
     /// The `[operations]` section.
     pub operations: Operations,
+    /// The `[schedules]` section.
+    pub schedules: Schedules,
     /// The `[sources]` section.
     pub sources: Sources,
     /// The `[compilers]` section.
     pub compilers: Compilers,
+    /// The `[trustees]` section.
+    pub trustees: Trustees,
     /// The `[worker]` section.
     pub worker: Worker,
 }
@@ -34,9 +50,12 @@ impl Default for Config {
             data_dir: "docket-data".into(),
             api: Api::default(),
             database: Database::default(),
+            health: Health::default(),
             operations: Operations::default(),
+            schedules: Schedules::default(),
             sources: Sources::default(),
             compilers: Compilers::default(),
+            trustees: Trustees::default(),
             worker: Worker::default(),
         }
     }
@@ -72,6 +91,78 @@ pub struct Database {
     /// A file that holds the URL, for URLs with a password.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url_file: Option<PathBuf>,
+}
+
+/// The `[health]` section: watchers that hear that work goes on, by the protocol of healthchecks.io.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Health {
+    /// The check of the worker loop, pinged while it makes progress. Default none.
+    #[serde(skip_serializing)]
+    pub ping_url: Option<String>,
+    /// Seconds between two of its pings. Default 300.
+    pub ping_secs: u64,
+    /// The check of each scheduled task, by its name. Default none.
+    #[serde(skip_serializing)]
+    pub tasks: BTreeMap<String, String>,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self {
+            ping_url: None,
+            ping_secs: 300,
+            tasks: BTreeMap::new(),
+        }
+    }
+}
+
+impl Health {
+    /// The check of the worker loop.
+    ///
+    /// # Errors
+    /// When its URL is none.
+    pub fn ping(&self) -> Result<Option<Ping>, ConfigError> {
+        let unusable = |_| ConfigError::OutOfRange {
+            key: "health.ping_url",
+            rule: "an http or https URL",
+        };
+        self.ping_url
+            .as_deref()
+            .map(Ping::new)
+            .transpose()
+            .map_err(unusable)
+    }
+
+    /// The checks of the scheduled tasks.
+    ///
+    /// # Errors
+    /// When a URL is none.
+    pub fn task_pings(&self) -> Result<Pings, ConfigError> {
+        let mut checks = BTreeMap::new();
+        for (task, url) in &self.tasks {
+            let check = Ping::new(url).map_err(|_| ConfigError::OutOfRange {
+                key: "health.tasks",
+                rule: "a table of task names and http or https URLs",
+            })?;
+            checks.insert(task.clone(), check);
+        }
+        Ok(Arc::new(move |task: &str| checks.get(task).cloned()))
+    }
+}
+
+/// The `[schedules]` section: when the registry does its chores.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Schedules {
+    /// Whether tasks run by themselves. Default true; `docket schedule run` works all the same.
+    pub enabled: bool,
+}
+
+impl Default for Schedules {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
 }
 
 /// The `[operations]` section: what those who may change a package may do.
@@ -147,6 +238,21 @@ pub struct Compilers {
     /// Directories searched, before `PATH`, for executables `purs-X_Y_Z` or `purs`. Default none.
     pub path: Vec<PathBuf>,
 }
+
+/// The `[trustees]` section: whom the registry trusts with other people's packages.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Trustees {
+    /// The registry's own public key, as in a `.pub` file: it may sign for every package and for the package sets. Default none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_key_file: Option<PathBuf>,
+    /// The token that a trusted forwarder sends as `Authorization: Bearer`. Default none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<PathBuf>,
+}
+
+/// The shortest token that is taken: what is shorter can be guessed.
+const MIN_TOKEN_CHARS: usize = 20;
 
 /// The `[worker]` section.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -258,6 +364,12 @@ impl Config {
                 rule: "from 3 to 3600 seconds",
             });
         }
+        if !(10..=86_400).contains(&self.health.ping_secs) {
+            return Err(ConfigError::OutOfRange {
+                key: "health.ping_secs",
+                rule: "from 10 to 86400 seconds",
+            });
+        }
         if self.database.url.is_some() && self.database.url_file.is_some() {
             return Err(ConfigError::OutOfRange {
                 key: "database",
@@ -273,14 +385,47 @@ impl Config {
     /// When `url_file` cannot be read.
     pub fn database_url(&self) -> Result<String, ConfigError> {
         if let Some(path) = &self.database.url_file {
-            let text = fs::read_to_string(path).map_err(|cause| ConfigError::Unreadable {
-                path: path.clone(),
-                cause,
-            })?;
-            return Ok(text.trim().to_owned());
+            return read_file(path);
         }
         let embedded = || format!("sqlite:{}", self.data_dir.join("docket.db").display());
         Ok(self.database.url.clone().unwrap_or_else(embedded))
+    }
+
+    /// Whom the registry trusts, from wherever it is configured.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or does not hold what it should.
+    pub fn authority(&self) -> Result<Authority, ConfigError> {
+        let unusable = |key, rule| ConfigError::OutOfRange { key, rule };
+        let bot = match &self.trustees.public_key_file {
+            None => None,
+            Some(path) => Some(read_file(path)?.parse::<PublicKey>().map_err(|_| {
+                unusable(
+                    "trustees.public_key_file",
+                    "a file with the line of an OpenSSH public key, such as `ssh-ed25519 AAAA… remark`",
+                )
+            })?),
+        };
+        let token = match &self.trustees.token_file {
+            None => None,
+            Some(path) => {
+                let token = read_file(path)?;
+                let good =
+                    token.len() >= MIN_TOKEN_CHARS && token.bytes().all(|byte| byte.is_ascii_graphic());
+                if !good {
+                    return Err(unusable(
+                        "trustees.token_file",
+                        "a file with one token of at least 20 visible ASCII characters",
+                    ));
+                }
+                Some(TrustedToken::new(&token))
+            }
+        };
+        Ok(Authority {
+            bot,
+            token,
+            raw_signatures: self.operations.raw_signatures,
+        })
     }
 
     /// How sources are fetched.
@@ -296,6 +441,15 @@ impl Config {
             ..SourceConfig::default()
         }
     }
+}
+
+/// The text of a file that the configuration names, without white space around it.
+fn read_file(path: &Path) -> Result<String, ConfigError> {
+    let text = fs::read_to_string(path).map_err(|cause| ConfigError::Unreadable {
+        path: path.to_owned(),
+        cause,
+    })?;
+    Ok(text.trim().to_owned())
 }
 
 /// What git may know of our environment: how to get out of this network, and whom to trust there.
@@ -365,6 +519,46 @@ mod tests {
                 "{secs}"
             );
         }
+    }
+
+    /// The registry's key and token come from files, and what is in them is checked when the program starts.
+    #[test]
+    fn keys_and_tokens_come_from_files_that_are_checked() {
+        let folder = tempfile::tempdir().unwrap();
+        let authority = |key: &str, text: &str| {
+            let path = folder.path().join("file");
+            fs::write(&path, text).unwrap();
+            let toml = format!("[trustees]\n{key} = \"{}\"", path.display());
+            load(&toml)
+                .unwrap()
+                .authority()
+                .map_err(|error| error.to_string())
+        };
+        let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIHSHS7cso+UhBFkjlgnkCDiCvliCQiLoaSMB3G4zn4s bot@example.org\n";
+        assert!(authority("public_key_file", key).unwrap().bot.is_some());
+        assert!(
+            authority("public_key_file", "AAAA")
+                .unwrap_err()
+                .contains("trustees.public_key_file")
+        );
+        assert!(authority("token_file", &"t".repeat(20)).unwrap().token.is_some());
+        for bad in [
+            "",
+            &"t".repeat(19),
+            &format!("{}\n{}", "t".repeat(20), "t".repeat(20)),
+        ] {
+            let error = authority("token_file", bad).unwrap_err();
+            assert!(error.contains("trustees.token_file"), "{error}");
+        }
+        let missing = load("[trustees]\ntoken_file = \"/nowhere/token\"")
+            .unwrap()
+            .authority();
+        assert!(
+            missing
+                .unwrap_err()
+                .to_string()
+                .contains("/nowhere/token cannot be read")
+        );
     }
 
     /// git gets out through the proxy of this machine, and learns nothing else of its environment.

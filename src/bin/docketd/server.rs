@@ -1,6 +1,6 @@
 //! Composition: which roles share this process.
 
-use std::{io::Write, sync::Arc};
+use std::{io::Write, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use docket_api::ApiState;
@@ -9,8 +9,8 @@ use docket_index::{git::GitViews, tarballs::Tarballs};
 use docket_jobs::{Clock, Jobs, worker};
 use docket_storage::Storage;
 use docket_worker::{
-    WorkerState, compiler::Compilers, license::LicenseDetector, package::SizeRules, publish,
-    sandbox::Sandbox, source::git::SourceConfig, transfer, unpublish,
+    WorkerState, chores, compiler::Compilers, license::LicenseDetector, matrix, package::SizeRules, ping,
+    publish, sandbox::Sandbox, source::git::SourceConfig, transfer, unpublish,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -101,12 +101,31 @@ impl Server {
                 drain_secs: config.worker.drain_secs,
                 retry_millis: RETRY_MILLIS,
                 name: format!("{}/{}", host_name(), std::process::id()),
+                progress: worker::Progress::default(),
             };
-            let handlers = vec![
+            let mut handlers = vec![
                 publish::handler(state.clone()),
                 unpublish::handler(state.clone()),
-                transfer::handler(state),
+                transfer::handler(state.clone()),
+                matrix::handler(state.clone()),
+                matrix::plan_handler(state.clone()),
+                matrix::commit_handler(),
             ];
+            handlers.extend(chores::handlers(&state, &config.health.task_pings()?));
+            matrix::greet_compiler(&jobs, &state.compilers).await?;
+            if let Some(check) = config.health.ping()? {
+                let every = Duration::from_secs(config.health.ping_secs);
+                tokio::spawn(ping::watch(
+                    check,
+                    settings.progress.clone(),
+                    every,
+                    shutdown.clone(),
+                ));
+            }
+            if config.schedules.enabled {
+                let schedules = chores::default_schedules();
+                tokio::spawn(jobs.clone().keep_schedules(schedules, shutdown.clone()));
+            }
             let run = worker::run(jobs.clone(), settings, handlers, shutdown.clone());
             tasks.push(tokio::spawn(async move {
                 run.await;
@@ -123,6 +142,8 @@ impl Server {
                 jobs: jobs.clone(),
                 tarballs: stores.tarballs.clone(),
                 views: stores.views.clone(),
+                authority: config.authority()?,
+                schedules: chores::default_schedules().into(),
                 public_url: Arc::from(public_url.trim_end_matches('/')),
                 stopping: shutdown.clone(),
             };
@@ -177,6 +198,12 @@ async fn worker_state(config: &Config, stores: &Stores) -> anyhow::Result<Worker
         limits: Arc::default(),
         sizes: SizeRules::default(),
         windows: config.operations.windows(),
+        gather_millis: matrix::GATHER_MILLIS,
+        public_url: config
+            .api
+            .public_url
+            .as_deref()
+            .map(|url| Arc::from(url.trim_end_matches('/'))),
         licenses: Arc::new(LicenseDetector::new()?),
         // Absolute, because the sandbox binds it under its own name.
         work_dir: work_dir.canonicalize()?,

@@ -10,36 +10,35 @@ use docket_core::version::Version;
 use docket_jobs::Run;
 
 use super::blocking;
-use super::plan::Plan;
 use crate::outcome::PublishError;
 use crate::package::unpack;
 use crate::rejection::Rejection;
 use crate::state::WorkerState;
 
 /// Where dependencies lie, below the build directory.
-pub(super) const REGISTRY: &str = ".registry";
+pub(crate) const REGISTRY: &str = ".registry";
 
 /// What [`PublishError::Unavailable`] calls the blob store and where tarballs are fetched from.
-pub(super) const STORAGE: &str = "the tarball store";
+pub(crate) const STORAGE: &str = "the tarball store";
 
 /// A directory to build in.
-pub(super) struct Build {
-    pub(super) dir: PathBuf,
+pub(crate) struct Build {
+    pub(crate) dir: PathBuf,
     /// The directory of each dependency, relative to `dir`.
-    pub(super) dependencies: BTreeMap<String, PackageName>,
+    pub(crate) dependencies: BTreeMap<String, PackageName>,
 }
 
-/// Fetches, verifies and unpacks each package of `plan` below `work`.
-pub(super) async fn install(
+/// Fetches, verifies and unpacks each of `versions` below `work`.
+pub(crate) async fn install(
     state: &WorkerState,
     run: &Run,
-    plan: &Plan,
+    versions: &BTreeMap<PackageName, Version>,
     work: &Path,
 ) -> Result<Build, PublishError> {
     let dir = work.join("build");
     std::fs::create_dir_all(dir.join(REGISTRY)).map_err(PublishError::local("make a work directory"))?;
     let mut dependencies = BTreeMap::new();
-    for (name, version) in &plan.versions {
+    for (name, version) in versions {
         let entry = published(run, name, *version).await?;
         let bytes = find_tarball(state, name, *version, &entry).await?;
         let (top, into, sizes) = (format!("{name}-{version}"), dir.join(REGISTRY), state.sizes);
@@ -54,7 +53,7 @@ pub(super) async fn install(
 }
 
 /// Returns the tarball of a published version. That it is not there, or is another, is no author's fault.
-pub(super) async fn find_tarball(
+pub(crate) async fn find_tarball(
     state: &WorkerState,
     name: &PackageName,
     version: Version,

@@ -7,6 +7,7 @@ use docket_jobs::Run;
 
 use super::Candidate;
 use super::install::STORAGE;
+use crate::matrix;
 use crate::outcome::PublishError;
 use crate::package::Tarball;
 use crate::rejection::Rejection;
@@ -67,6 +68,11 @@ pub(super) async fn commit(
         }
         Err(docket_index::PublishError::Database(err)) => return Err(err.into()),
     }
+    for compiler in &entry.compilers {
+        let (name, version) = (&candidate.manifest.name, candidate.manifest.version);
+        matrix::plan_after(&mut tx, run, name, version, *compiler).await?;
+    }
     tx.commit().await?;
+    run.jobs().wake_workers();
     Ok(())
 }

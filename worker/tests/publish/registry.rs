@@ -10,9 +10,10 @@ use std::time::Duration;
 use docket_core::location::Location;
 use docket_core::metadata::Metadata;
 use docket_core::operation::Publish;
+use docket_core::time::Timestamp;
 use docket_index::tarballs::Tarballs;
 use docket_jobs::worker::{self, Config, Handler};
-use docket_jobs::{Clock, Job, Jobs, Level, LineFilter, LogLine, NewJob};
+use docket_jobs::{Clock, Job, JobFilter, Jobs, Level, LineFilter, LogLine, NewJob, Order};
 use docket_storage::Storage;
 use docket_test_support::TestDb;
 use docket_worker::WorkerState;
@@ -23,7 +24,7 @@ use docket_worker::publish;
 use docket_worker::sandbox::{Limits, Sandbox, SandboxChoice};
 use docket_worker::source::git::SourceConfig;
 use docket_worker::unpublish::Windows;
-use docket_worker::{transfer, unpublish};
+use docket_worker::{matrix, transfer, unpublish};
 use tokio_util::sync::CancellationToken;
 
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
@@ -104,7 +105,9 @@ impl Registry {
             limits: Arc::new(limits),
             sizes: SizeRules::default(),
             windows: Windows::default(),
+            gather_millis: 1,
             licenses: Arc::new(LicenseDetector::new().unwrap()),
+            public_url: None,
             work_dir: dir.path().join("work"),
         };
         Self {
@@ -121,6 +124,9 @@ impl Registry {
             publish::handler(self.state.clone()),
             unpublish::handler(self.state.clone()),
             transfer::handler(self.state.clone()),
+            matrix::handler(self.state.clone()),
+            matrix::plan_handler(self.state.clone()),
+            matrix::commit_handler(),
         ]);
     }
 
@@ -136,6 +142,7 @@ impl Registry {
             drain_secs: 5,
             retry_millis: 1,
             name: "test".to_owned(),
+            progress: Default::default(),
         };
         tokio::spawn(worker::run(
             self.jobs.clone(),
@@ -200,6 +207,31 @@ impl Registry {
     pub(crate) async fn changes(&self) -> i64 {
         let mut tx = self.jobs.db().read().await.unwrap();
         docket_index::last_seq(&mut tx).await.unwrap()
+    }
+
+    /// Waits until no job is active, follow-up jobs included.
+    pub(crate) async fn settled(&self) {
+        let filter = JobFilter {
+            since: Timestamp::from_millis(0),
+            until: Timestamp::MAX,
+            include_finished: false,
+            kinds: &[],
+            order: Order::Ascending,
+            limit: 1,
+        };
+        let settled = async {
+            loop {
+                let mut tx = self.jobs.db().read().await.unwrap();
+                if self.jobs.list(&mut tx, &filter).await.unwrap().is_empty() {
+                    return;
+                }
+                drop(tx);
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, settled)
+            .await
+            .expect("all jobs end");
     }
 
     /// What a client would find of `name`: nothing, or everything.

@@ -138,6 +138,26 @@ pub async fn put_published(
     Ok(())
 }
 
+/// Writes the compilers of a version that is published. False when it is not.
+pub async fn put_compilers(
+    tx: &mut Tx,
+    name: &PackageName,
+    version: Version,
+    compilers: &[Version],
+) -> Result<bool, Error> {
+    const SQL: &str = "
+        UPDATE package_version SET compilers = $3
+        WHERE name = $1 AND version = $2 AND compilers IS NOT NULL";
+    let touched = execute!(
+        tx,
+        sqlx::query(SQL)
+            .bind(name.as_str())
+            .bind(version.to_string())
+            .bind(json(&compilers))
+    )?;
+    Ok(touched == 1)
+}
+
 /// Writes an unpublished version of a known package.
 pub async fn put_unpublished(
     tx: &mut Tx,

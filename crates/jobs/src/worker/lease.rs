@@ -6,6 +6,7 @@ use docket_db::Error;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use super::Config;
 use crate::{Job, JobState, Jobs, Level, log, store, store::claim::Requeue};
 
 /// How often lapsed leases are looked for.
@@ -18,12 +19,12 @@ const MAX_RESETS: i64 = 3;
 pub(super) async fn keep(
     jobs: Jobs,
     job: Job,
-    lease_secs: u64,
+    config: Config,
     lost: CancellationToken,
     over: CancellationToken,
 ) {
-    let every = Duration::from_millis(lease_secs * 1000 / 3);
-    let length_millis = lease_secs as i64 * 1000;
+    let every = Duration::from_millis(config.lease_secs * 1000 / 3);
+    let length_millis = config.lease_secs as i64 * 1000;
     let mut valid_until = jobs.clock().now().plus_millis(length_millis);
     loop {
         tokio::select! {
@@ -33,7 +34,10 @@ pub(super) async fn keep(
         let until = jobs.clock().now().plus_millis(length_millis);
         // A connection that hangs is as bad as one that fails: nobody hears that the lease is gone.
         match tokio::time::timeout(every, renew(&jobs, &job, until)).await {
-            Ok(Ok(true)) => valid_until = until,
+            Ok(Ok(true)) => {
+                config.progress.made();
+                valid_until = until;
+            }
             Ok(Ok(false)) => {
                 lost.cancel();
                 return;

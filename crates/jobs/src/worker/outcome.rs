@@ -49,7 +49,7 @@ pub(super) async fn attempt(
     let keeper = tokio::spawn(lease::keep(
         jobs.clone(),
         job.clone(),
-        config.lease_secs,
+        config.clone(),
         lost.clone(),
         over.clone(),
     ));
@@ -93,6 +93,7 @@ pub(super) async fn attempt(
         }
     }
     over.cancel();
+    config.progress.made();
     let _ = keeper.await;
     jobs.wake_workers();
 }

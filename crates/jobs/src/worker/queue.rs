@@ -142,6 +142,7 @@ impl Source {
             None
         };
         tx.commit().await?;
+        self.config.progress.made();
         Ok((claimed, next.map_or(POLL, |at| until(now, at).min(POLL))))
     }
 }

@@ -90,6 +90,7 @@ impl Worker {
             drain_secs: 5,
             retry_millis: 1,
             name: name.to_owned(),
+            progress: Default::default(),
         };
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(worker::run(jobs.clone(), config, vec![handler], shutdown.clone()));

@@ -7,31 +7,34 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::TIMEOUT_SECS;
+/// No attempt of any job takes longer.
+const LONGEST: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// Tells our directories from others.
-const PREFIX: &str = "publish-";
+const PREFIX: &str = "job-";
 
 /// Makes a directory below `parent` that is removed when it is dropped.
 ///
 /// A worker that is killed cannot remove its own, so this also removes those that no attempt can still be using.
-pub(super) fn make(parent: &Path) -> io::Result<TempDir> {
-    remove_older_than(parent, Duration::from_secs(2 * TIMEOUT_SECS));
+pub(crate) fn make(parent: &Path) -> io::Result<TempDir> {
+    remove_old(parent);
     tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)
 }
 
-/// Whatever cannot be removed now is tried again by the next attempt.
-fn remove_older_than(parent: &Path, age: Duration) {
+/// Removes the directories that no attempt can still be using, and says how many. What cannot be removed now is tried again next time.
+pub(crate) fn remove_old(parent: &Path) -> usize {
+    let mut removed = 0;
     for entry in fs::read_dir(parent).into_iter().flatten().filter_map(Result::ok) {
         let ours = entry
             .file_name()
             .to_str()
             .is_some_and(|name| name.starts_with(PREFIX));
         let modified = entry.metadata().and_then(|meta| meta.modified());
-        if ours && modified.is_ok_and(|at| at.elapsed().is_ok_and(|elapsed| elapsed > age)) {
-            let _ = fs::remove_dir_all(entry.path());
+        if ours && modified.is_ok_and(|at| at.elapsed().is_ok_and(|elapsed| elapsed > LONGEST)) {
+            removed += usize::from(fs::remove_dir_all(entry.path()).is_ok());
         }
     }
+    removed
 }
 
 #[cfg(test)]
@@ -41,9 +44,9 @@ mod tests {
     #[test]
     fn only_old_directories_of_our_own_are_removed() {
         let parent = tempfile::tempdir().unwrap();
-        for name in ["publish-old", "publish-young", "other-old"] {
+        for name in ["job-old", "job-young", "other-old"] {
             fs::create_dir(parent.path().join(name)).unwrap();
-            let old = std::time::SystemTime::now() - Duration::from_secs(3 * TIMEOUT_SECS);
+            let old = std::time::SystemTime::now() - LONGEST * 2;
             if name.ends_with("old") {
                 fs::File::open(parent.path().join(name))
                     .unwrap()
@@ -54,6 +57,6 @@ mod tests {
         let made = make(parent.path()).unwrap();
         assert!(made.path().exists());
         let exists = |name: &str| parent.path().join(name).exists();
-        assert!(!exists("publish-old") && exists("publish-young") && exists("other-old"));
+        assert!(!exists("job-old") && exists("job-young") && exists("other-old"));
     }
 }

@@ -1,0 +1,217 @@
+//! Who may ask for what. It is decided here, before a job exists: a request that nobody may make creates nothing and blocks nobody
+//! (registry.md §4.1 and §4.4).
+//!
+//! Two ways lead in: a bearer token says that a trustee acts; a signature inside the body says that an owner does, or the registry's own key.
+
+use axum::http::{HeaderMap, StatusCode, header};
+use docket_core::{
+    digest::Sha256,
+    operation::Signed,
+    owner::Owner,
+    signature::{self, Candidates, Form, Policy, PublicKey, SignatureError},
+    time::Timestamp,
+};
+use docket_http::Problem;
+use docket_jobs::{Actor, Role};
+use subtle::ConstantTimeEq;
+
+/// The longest bearer token that is looked at, in bytes.
+const MAX_TOKEN_BYTES: usize = 1024;
+
+/// A bearer token that the operator chose. Only its digest is kept, so it cannot leak from here.
+#[derive(Debug, Clone, Copy)]
+pub struct TrustedToken(Sha256);
+
+impl TrustedToken {
+    /// Keeps the digest of `token`.
+    pub fn new(token: &str) -> Self {
+        Self(Sha256::of(token.as_bytes()))
+    }
+
+    /// Compares in constant time.
+    fn is(&self, token: &str) -> bool {
+        self.0
+            .as_bytes()
+            .ct_eq(Sha256::of(token.as_bytes()).as_bytes())
+            .into()
+    }
+}
+
+/// Whom this registry trusts.
+#[derive(Debug, Clone)]
+pub struct Authority {
+    /// The registry's own key: an owner of every package, and the only one for restricted package-set updates.
+    pub bot: Option<PublicKey>,
+    /// The token of a trusted forwarder.
+    pub token: Option<TrustedToken>,
+    /// Whether signatures are taken that do not say for which registry and until when they are meant.
+    pub raw_signatures: bool,
+}
+
+impl Default for Authority {
+    /// Nobody but the owners of packages.
+    fn default() -> Self {
+        Self {
+            bot: None,
+            token: None,
+            raw_signatures: true,
+        }
+    }
+}
+
+/// Somebody who may ask for what was asked.
+#[derive(Debug, Clone)]
+pub(crate) struct Admitted {
+    /// Who it is.
+    pub(crate) actor: Actor,
+    /// How the request was signed; `None` when a token stood for it.
+    pub(crate) form: Option<Form>,
+}
+
+/// For which registry, and when, a signature must hold.
+pub(crate) struct Here<'a> {
+    pub(crate) public_url: &'a str,
+    pub(crate) now: Timestamp,
+}
+
+impl Authority {
+    /// Finds out who acts on a package of these owners: the bearer of a token when there is one, else whoever signed.
+    pub(crate) async fn admit_to_package(
+        &self,
+        headers: &HeaderMap,
+        signed: &Signed,
+        owners: &[Owner],
+        here: Here<'_>,
+    ) -> Result<Admitted, Problem> {
+        match self.bearer(headers).await? {
+            Some(admitted) => Ok(admitted),
+            None => self.check(signed, &Candidates::of_package(self.bot.as_ref(), owners), here),
+        }
+    }
+
+    /// Finds out who acts on the registry itself.
+    pub(crate) async fn admit_to_registry(
+        &self,
+        headers: &HeaderMap,
+        signed: &Signed,
+        here: Here<'_>,
+    ) -> Result<Admitted, Problem> {
+        match self.bearer(headers).await? {
+            Some(admitted) => Ok(admitted),
+            None => self.check(signed, &Candidates::of_registry(self.bot.as_ref()), here),
+        }
+    }
+
+    /// Finds out whose the bearer token is; `None` when the request has none.
+    ///
+    /// # Errors
+    /// A token that is not known is refused, whatever else the request holds: whoever sends one means it.
+    pub(crate) async fn bearer(&self, headers: &HeaderMap) -> Result<Option<Admitted>, Problem> {
+        let Some(value) = headers.get(header::AUTHORIZATION) else {
+            return Ok(None);
+        };
+        let token = value
+            .to_str()
+            .ok()
+            .and_then(|value| value.split_once(' '))
+            .filter(|(scheme, token)| scheme.eq_ignore_ascii_case("bearer") && is_token(token))
+            .map(|(_, token)| token)
+            .ok_or_else(malformed_token)?;
+        if self.token.is_some_and(|trusted| trusted.is(token)) {
+            let actor = Actor {
+                role: Role::Trustee,
+                name: "by the registry's token".to_owned(),
+                key: None,
+            };
+            return Ok(Some(Admitted { actor, form: None }));
+        }
+        Err(unknown_token())
+    }
+
+    fn check(&self, signed: &Signed, candidates: &Candidates, here: Here<'_>) -> Result<Admitted, Problem> {
+        for skipped in candidates.skipped() {
+            tracing::warn!("{skipped}");
+        }
+        let policy = Policy {
+            audience: here.public_url,
+            now: here.now,
+            raw_signatures: self.raw_signatures,
+        };
+        let signer = signature::authorise(signed, candidates, &policy).map_err(refused)?;
+        let key = signer.candidate.key.fingerprint();
+        let actor = Actor {
+            role: match signer.candidate.role {
+                signature::Role::Owner => Role::Owner,
+                signature::Role::Bot => Role::Bot,
+            },
+            name: signer
+                .candidate
+                .name
+                .clone()
+                .unwrap_or_else(|| "without a name".to_owned()),
+            key: Some(key),
+        };
+        Ok(Admitted {
+            actor,
+            form: Some(signer.form),
+        })
+    }
+}
+
+fn is_token(text: &str) -> bool {
+    (1..=MAX_TOKEN_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// The text never says what was sent.
+fn malformed_token() -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, "token-malformed", "Malformed token").detail(format!(
+        "The Authorization header is not `Bearer` and one token of at most {MAX_TOKEN_BYTES} visible ASCII characters."
+    ))
+}
+
+fn unknown_token() -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, "token-unknown", "Unknown token").detail(
+        "This registry does not know the bearer token. Send the registry's own token, or leave the Authorization header out and sign the request.",
+    )
+}
+
+/// Why a signature does not carry a request. Always 403, with a code that says whose turn it is.
+fn refused(error: SignatureError) -> Problem {
+    let problem = match &error {
+        SignatureError::TooLong { .. }
+        | SignatureError::Malformed { .. }
+        | SignatureError::Namespace { .. }
+        | SignatureError::Payload(_) => Problem::new(
+            StatusCode::FORBIDDEN,
+            "signature-unreadable",
+            "Unreadable signature",
+        ),
+        SignatureError::RawSwitchedOff => Problem::new(
+            StatusCode::FORBIDDEN,
+            "raw-signatures-off",
+            "Raw signatures are switched off",
+        ),
+        SignatureError::Claims(_) => Problem::new(
+            StatusCode::FORBIDDEN,
+            "signature-out-of-place",
+            "Signature for another place or time",
+        ),
+        SignatureError::NotTouched
+        | SignatureError::NoOwners
+        | SignatureError::NoCandidates
+        | SignatureError::NoneMatches
+        | SignatureError::UnknownKey { .. }
+        | SignatureError::DoesNotFit { .. } => Problem::new(
+            StatusCode::FORBIDDEN,
+            "signature-not-accepted",
+            "Signature not accepted",
+        ),
+    };
+    problem.detail(capitalised(&error.to_string()))
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(|first| first.to_uppercase());
+    first.into_iter().flatten().chain(chars).chain(['.']).collect()
+}

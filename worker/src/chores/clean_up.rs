@@ -1,0 +1,26 @@
+//! Removing what nobody needs any more: old ticks of timetables, and what killed workers left behind.
+
+use docket_jobs::{Failure, Run};
+
+use crate::outcome::PublishError;
+use crate::state::WorkerState;
+use crate::work_dir;
+
+/// The task.
+pub(super) const TASK: &str = "clean-up";
+
+/// For how long it is remembered when tasks ran, in milliseconds.
+const TICKS_MILLIS: i64 = 90 * 24 * 60 * 60 * 1000;
+
+pub(super) async fn run(state: &WorkerState, run: &Run) -> Result<(), Failure> {
+    let before = run.jobs().clock().now().plus_millis(-TICKS_MILLIS);
+    let ticks = run.jobs().prune_ticks(before).await?;
+    let parent = state.work_dir.clone();
+    let dirs = tokio::task::spawn_blocking(move || work_dir::remove_old(&parent))
+        .await
+        .map_err(PublishError::local("remove old work directories"))?;
+    run.log.info(format!(
+        "Removed {ticks} old ticks and {dirs} work directories of workers that were killed."
+    ));
+    Ok(())
+}
