@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use docket_core::{name::PackageName, operation::Publish, version::Version};
+use docket_core::{name::PackageName, version::Version};
+use reqwest::header::HeaderValue;
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
@@ -19,28 +19,17 @@ use crate::tls;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long one call may take; nothing the API does in a call is slow.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// Pauses before a request is sent again. Asking twice is harmless: the second answer names the same job.
-const RETRY_PAUSES: [Duration; 3] = [
-    Duration::from_millis(250),
-    Duration::from_secs(1),
-    Duration::from_secs(3),
-];
 /// What we call ourselves.
 const USER_AGENT: &str = concat!("docket/", env!("CARGO_PKG_VERSION"));
 
 /// A registry server, as seen from outside. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Client {
-    http: reqwest::Client,
+    pub(crate) http: reqwest::Client,
     base: Url,
     tls: Arc<rustls::ClientConfig>,
-}
-
-/// The reply to an accepted operation.
-#[derive(Deserialize)]
-struct Created {
-    #[serde(rename = "jobId")]
-    job_id: JobId,
+    /// Sent with operations only.
+    pub(crate) token: Option<HeaderValue>,
 }
 
 impl Client {
@@ -70,6 +59,7 @@ impl Client {
             http,
             base,
             tls: Arc::new(tls),
+            token: None,
         })
     }
 
@@ -81,34 +71,6 @@ impl Client {
     /// Returns the address of the page that shows a job and its log to people.
     pub fn job_page(&self, job: &JobId) -> String {
         format!("{}/logs/{job}", self.server())
-    }
-
-    /// Asks for a version to be published and returns the job that will do it.
-    ///
-    /// A connection that fails is tried again: the server answers an identical request with the same job.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Refused`] says what is wrong with the request.
-    pub async fn publish(&self, operation: &Publish) -> Result<JobId, Error> {
-        let mut pauses = RETRY_PAUSES.into_iter();
-        loop {
-            let request = self.http.post(self.route(&["publish"])).json(operation);
-            let answer = match self.send(request).await {
-                Ok(response) => self
-                    .decode::<Created>(response)
-                    .await
-                    .map(|created| created.job_id),
-                Err(error) => Err(error),
-            };
-            match answer {
-                Err(error) if error.is_temporary() => match pauses.next() {
-                    Some(pause) => tokio::time::sleep(pause).await,
-                    None => return Err(error),
-                },
-                answer => return answer,
-            }
-        }
     }
 
     /// Returns up to 100 jobs, without their logs.
@@ -163,11 +125,7 @@ impl Client {
     ///
     /// [`Error::Refused`] when there is no such tarball.
     pub async fn fetch_tarball(&self, name: &PackageName, version: Version) -> Result<Bytes, Error> {
-        let mut url = self.base.clone();
-        url.path_segments_mut()
-            .expect("http addresses have a path")
-            .pop_if_empty()
-            .extend([name.as_str(), &format!("{version}.tar.gz")]);
+        let url = self.address(&[name.as_str(), &format!("{version}.tar.gz")]);
         let response = self.send(self.http.get(url)).await?;
         response
             .bytes()
@@ -207,17 +165,21 @@ impl Client {
         USER_AGENT
     }
 
-    fn route(&self, segments: &[&str]) -> Url {
+    pub(crate) fn route(&self, segments: &[&str]) -> Url {
+        self.address(&[&["api", "v1"], segments].concat())
+    }
+
+    /// Returns the address of something beside the API.
+    pub(crate) fn address(&self, segments: &[&str]) -> Url {
         let mut url = self.base.clone();
         url.path_segments_mut()
             .expect("http addresses have a path")
             .pop_if_empty()
-            .extend(["api", "v1"])
             .extend(segments);
         url
     }
 
-    async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
         // The v1 routes answer errors as plain text unless they are asked for JSON.
         let request = request.header(
             reqwest::header::ACCEPT,
@@ -247,7 +209,7 @@ impl Client {
         })
     }
 
-    async fn decode<T: DeserializeOwned>(&self, response: Response) -> Result<T, Error> {
+    pub(crate) async fn decode<T: DeserializeOwned>(&self, response: Response) -> Result<T, Error> {
         let body = response
             .bytes()
             .await

@@ -21,6 +21,9 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The token cannot be sent.
+    #[error("the token has characters that a token cannot have")]
+    Token,
     /// TLS could not be set up.
     #[error("TLS could not be set up")]
     Tls(#[source] rustls::Error),
@@ -43,6 +46,14 @@ pub enum Error {
         server: String,
         /// The job asked for.
         job: JobId,
+    },
+    /// There is no such package, version or package set.
+    #[error("{server} knows no {what}")]
+    NotFound {
+        /// The server asked.
+        server: String,
+        /// What was asked for, such as `demo@1.0.0`.
+        what: String,
     },
     /// The server answered that it will not, or cannot.
     #[error("the registry answered {status}{}", refusal_text(.message))]

@@ -8,6 +8,8 @@ mod error;
 mod follow;
 mod job;
 mod log;
+mod operations;
+mod reads;
 mod tls;
 
 pub use client::Client;
@@ -15,3 +17,4 @@ pub use error::Error;
 pub use follow::{Event, Follow, Pace};
 pub use job::{Job, JobFilter, JobId, JobIdError, JobLogLine, LogFilter, Order};
 pub use log::{Level, LevelError, LogLine, LogPage, Outcome};
+pub use reads::{Dependant, Package, PackageSetSummary, PackageVersion};

@@ -1,9 +1,13 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgGroup, Parser, Subcommand};
 use docket_client::{JobId, Level};
+use docket_core::location::{Location, LocationError};
+use docket_core::name::PackageName;
+use docket_core::text::Reason;
 use docket_core::version::Version;
 
 use crate::job::Since;
@@ -48,9 +52,181 @@ pub(crate) enum Command {
     /// the source itself from that location, so the ref must have been pushed. The exit code is 0 only if the version is
     /// published.
     Publish(Publish),
+    /// Withdraw a version of a package for good
+    ///
+    /// Possible for 48 hours after it was published, with the key of an owner, and only while no other package would be
+    /// left without a version it can use. Shows first what is affected, and asks.
+    Unpublish(Unpublish),
+    /// Let a package come from another repository from now on
+    ///
+    /// With the key of an owner. Versions that are published stay as they are. Shows first what changes, and asks.
+    Transfer(Transfer),
+    /// Show package sets, and ask for the next one
+    #[command(subcommand)]
+    PackageSet(PackageSet),
     /// Show what the registry is doing and has done
     #[command(subcommand)]
     Job(Job),
+}
+
+/// On whose authority an operation is asked for.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct Authority {
+    /// Sign with this key: a private key, or a `.pub` file whose private half is in the ssh-agent
+    ///
+    /// Keys that are kept in a hardware key, or in an older format, are used through `ssh-keygen`.
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+
+    /// Act as a trustee with the token in this file; not sent when there is a key
+    #[arg(long, value_name = "FILE", env = "DOCKET_TOKEN_FILE")]
+    pub token_file: Option<PathBuf>,
+
+    /// Public address of the registry, where it is not the one given with --server
+    ///
+    /// A signature holds for one registry only. A server may name itself only as it was called, else it could collect
+    /// signatures for another one; say here what it should be called.
+    #[arg(long, value_name = "URL")]
+    pub audience: Option<String>,
+}
+
+/// `docket unpublish`.
+#[derive(Debug, clap::Args)]
+#[command(
+    group = ArgGroup::new("authority").args(["key", "token_file"]).required(true).multiple(true),
+    after_help = "Examples:\n  \
+    docket unpublish slug@1.2.0 --reason 'leaks a key' --key ~/.ssh/id_ed25519\n  \
+    docket unpublish slug@1.2.0 --reason 'leaks a key' --key ~/.ssh/id_ed25519.pub   the agent signs"
+)]
+pub(crate) struct Unpublish {
+    /// The version
+    #[arg(value_name = "NAME@VERSION")]
+    pub package: NameVersion,
+
+    /// Why, in at most 300 characters; everyone can read it
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Reason,
+
+    #[command(flatten)]
+    pub authority: Authority,
+
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
+
+    /// Return as soon as the registry has taken the job
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+/// `docket transfer`.
+#[derive(Debug, clap::Args)]
+#[command(
+    group = ArgGroup::new("authority").args(["key", "token_file"]).required(true).multiple(true),
+    after_help = "Example:\n  docket transfer slug --to lab/purescript-slug --key ~/.ssh/id_ed25519"
+)]
+pub(crate) struct Transfer {
+    /// The package
+    #[arg(value_name = "NAME")]
+    pub name: PackageName,
+
+    /// Where its code comes from in future
+    #[arg(long, value_name = "OWNER/REPO", value_parser = github)]
+    pub to: Location,
+
+    #[command(flatten)]
+    pub authority: Authority,
+
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
+
+    /// Return as soon as the registry has taken the job
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+/// `docket package-set`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PackageSet {
+    /// List package sets, newest first
+    List,
+    /// Show one package set
+    #[command(after_help = "Examples:\n  \
+        docket package-set show          the latest\n  \
+        docket package-set show 80.8.0")]
+    Show {
+        /// The version of the set [default: the latest]
+        #[arg(value_name = "VERSION")]
+        version: Option<Version>,
+    },
+    /// Ask for the next package set, with these changes to the latest
+    ///
+    /// Anyone may add and raise packages. Removing one, or choosing the compiler, takes the registry's own key or a
+    /// trustee.
+    #[command(after_help = "Examples:\n  \
+        docket package-set update slug@3.0.0 effect@4.0.1\n  \
+        docket package-set update slug@3.0.0 --remove argonaut ha --key bot_ed25519\n  \
+        docket package-set update --remove argonaut --token-file ~/.config/docket/token")]
+    Update(PackageSetUpdate),
+}
+
+/// `docket package-set update`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PackageSetUpdate {
+    /// Packages to add or to raise
+    #[arg(value_name = "NAME@VERSION", required_unless_present_any = ["remove", "compiler"])]
+    pub packages: Vec<NameVersion>,
+
+    /// Packages to remove
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    pub remove: Vec<PackageName>,
+
+    /// Compiler version to raise the set to
+    #[arg(long, value_name = "VERSION")]
+    pub compiler: Option<Version>,
+
+    #[command(flatten)]
+    pub authority: Authority,
+
+    /// Return as soon as the registry has taken the job
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+/// A version of a package, written `NAME@VERSION`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NameVersion {
+    /// The package.
+    pub name: PackageName,
+    /// The version.
+    pub version: Version,
+}
+
+impl FromStr for NameVersion {
+    type Err = Box<dyn std::error::Error + Send + Sync>;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, version) = text
+            .split_once('@')
+            .ok_or("write the package and its version like slug@1.2.0")?;
+        Ok(Self {
+            name: name.parse()?,
+            version: version.parse()?,
+        })
+    }
+}
+
+impl std::fmt::Display for NameVersion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}@{}", self.name, self.version)
+    }
+}
+
+/// Reads `OWNER/REPO`.
+fn github(text: &str) -> Result<Location, LocationError> {
+    let (owner, repo) = text.split_once('/').ok_or(LocationError::Incomplete)?;
+    Location::github(owner, repo, None)
 }
 
 /// `docket publish`.
@@ -142,5 +318,45 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Args::command().debug_assert();
+    }
+
+    fn parse(line: &str) -> Result<Args, clap::Error> {
+        Args::try_parse_from(std::iter::once("docket").chain(line.split(' ')))
+    }
+
+    #[test]
+    fn an_operation_of_owners_needs_a_key_or_a_token() {
+        for command in ["unpublish slug@1.2.0 --reason x", "transfer slug --to lab/slug"] {
+            assert!(parse(&format!("{command} --key k")).is_ok());
+            assert!(parse(&format!("{command} --token-file t")).is_ok());
+            assert!(parse(&format!("{command} --key k --token-file t")).is_ok());
+            let error = parse(command).unwrap_err().to_string();
+            assert!(
+                error.contains("--key") && error.contains("--token-file"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_package_set_update_names_at_least_one_change() {
+        assert!(parse("package-set update").is_err());
+        assert!(parse("package-set update --remove a b --compiler 0.15.16").is_ok());
+        assert!(parse("package-set update slug@1.2.0 aff@8.0.0 --remove a").is_ok());
+    }
+
+    #[test]
+    fn values_are_checked_while_they_are_read() {
+        for (line, reason) in [
+            ("unpublish slug --reason x --key k", "like slug@1.2.0"),
+            ("unpublish slug@1 --reason x --key k", "'slug@1'"),
+            ("unpublish Slug@1.2.0 --reason x --key k", "'Slug@1.2.0'"),
+            ("transfer slug --to slug --key k", "'slug'"),
+            ("transfer slug --to lab/../slug --key k", "'lab/../slug'"),
+            ("package-set show v1", "'v1'"),
+        ] {
+            let error = parse(line).unwrap_err().to_string();
+            assert!(error.contains(reason), "{line}: {error}");
+        }
     }
 }

@@ -1,9 +1,11 @@
 //! Why a command did not do what was asked: what failed, why, and what to do about it.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{ExitCode, ExitStatus};
 
 use docket_client::{Error, JobId};
+use docket_core::location::Location;
+use docket_core::name::PackageName;
 
 /// The end of a command that went wrong.
 #[derive(Debug, thiserror::Error)]
@@ -23,10 +25,10 @@ pub(crate) enum Failure {
         /// What was found.
         file: PathBuf,
     },
-    /// The manifest cannot be read.
+    /// A manifest, a key or a token cannot be read.
     #[error("{} cannot be read", .file.display())]
     Unreadable {
-        /// The manifest.
+        /// The file.
         file: PathBuf,
         /// What the system said.
         #[source]
@@ -41,11 +43,95 @@ pub(crate) enum Failure {
         #[source]
         cause: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Neither key nor token.
+    #[error("nobody answers for this")]
+    NoAuthority,
+    /// What only the registry's own people may ask for.
+    #[error("only the registry's own key or a trustee may remove packages or choose the compiler")]
+    Restricted,
+    /// The key does not sign.
+    #[error("the key {} cannot sign", .file.display())]
+    Key {
+        /// The key.
+        file: PathBuf,
+        /// Why not.
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The passphrase of the key cannot be asked for.
+    #[error("the key {} is encrypted, and nobody is there to ask for its passphrase", .file.display())]
+    Passphrase {
+        /// The key.
+        file: PathBuf,
+        /// What the terminal said.
+        #[source]
+        cause: Option<std::io::Error>,
+    },
+    /// Nobody knows the passphrase of the key.
+    #[error("that is not the passphrase of {}", .file.display())]
+    WrongPassphrase {
+        /// The key.
+        file: PathBuf,
+    },
+    /// The program that talks to the agent and to hardware keys does not start.
+    #[error("ssh-keygen could not be started, which signs with keys that are not in a file")]
+    NoSshKeygen {
+        /// What the system said.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// The program that talks to the agent and to hardware keys did not sign.
+    #[error("ssh-keygen did not sign with {} ({status})", .file.display())]
+    SshKeygen {
+        /// The key.
+        file: PathBuf,
+        /// How it ended.
+        status: ExitStatus,
+    },
+    /// The operating system gives no random bytes.
+    #[error("the operating system gave no random bytes")]
+    Random,
+    /// The file of the token holds none.
+    #[error("there is no token in {}", .file.display())]
+    NoToken {
+        /// The file.
+        file: PathBuf,
+    },
+    /// The server wants signatures for another registry.
+    #[error("the registry at {called} calls itself {said}, and a signature for that would hold there")]
+    OtherRegistry {
+        /// What we took it for.
+        called: String,
+        /// What it says it is.
+        said: String,
+    },
+    /// No terminal, and no `--yes`.
+    #[error("nobody is there to ask; nothing was sent")]
+    NobodyToAsk,
+    /// The answer was no.
+    #[error("nothing was sent")]
+    Declined,
+    /// The package is there already.
+    #[error("{name} comes from {location} already")]
+    SameLocation {
+        /// The package.
+        name: PackageName,
+        /// Where it is.
+        location: Location,
+    },
+    /// Two wishes for one package.
+    #[error("{name} is named twice")]
+    NamedTwice {
+        /// The package.
+        name: PackageName,
+    },
     /// The job ended without success.
     #[error("job {job} failed; the log above says why")]
     JobFailed {
         /// The job.
         job: JobId,
+        /// What to do now.
+        advice: &'static str,
     },
     /// Someone pressed Ctrl-C while a job was being followed.
     #[error("interrupted; job {job} goes on")]
@@ -62,7 +148,10 @@ impl Failure {
     /// Returns what ends the process: see the help text of `docket`.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Failure::Registry(Error::Address { .. }) => ExitCode::from(2),
+            Failure::Registry(Error::Address { .. })
+            | Failure::NamedTwice { .. }
+            | Failure::NoAuthority
+            | Failure::Restricted => ExitCode::from(2),
             Failure::Interrupted { .. } => ExitCode::from(130),
             _ => ExitCode::FAILURE,
         }
@@ -77,6 +166,25 @@ impl Failure {
             Failure::Registry(Error::NoSuchJob { .. }) => {
                 Some("`docket job list` shows the jobs this registry knows.".to_owned())
             }
+            Failure::Registry(Error::NotFound { .. }) => {
+                Some("Check the spelling, and the address of the registry (--server URL or DOCKET_URL).".to_owned())
+            }
+            Failure::Registry(Error::Token) => {
+                Some("The file must hold the token alone, in plain text.".to_owned())
+            }
+            Failure::Registry(Error::Refused { status, .. }) if matches!(status.as_u16(), 401 | 403) => Some(
+                "Nothing was done. Sign with the key of an owner (--key FILE), or act as a trustee (--token-file FILE)."
+                    .to_owned(),
+            ),
+            Failure::Registry(error @ Error::Refused { .. }) if error.is_temporary() => {
+                Some("Try again in a while: asking twice is harmless.".to_owned())
+            }
+            Failure::Registry(Error::Refused { .. }) => {
+                Some("Nothing was done. Change what the registry names, then ask again.".to_owned())
+            }
+            Failure::Registry(Error::Undecodable { .. }) => {
+                Some("Check the address of the registry (--server URL or DOCKET_URL).".to_owned())
+            }
             Failure::Registry(Error::GaveUp { job, .. }) | Failure::Interrupted { job } => {
                 Some(format!("Go on watching with `docket job logs {job} --follow`."))
             }
@@ -89,9 +197,35 @@ impl Failure {
                 Some("Add a purs.json or a spago.yaml; they hold name, version and location.".to_owned())
             }
             Failure::Manifest { .. } => Some("Change it, commit, tag and push, then publish again.".to_owned()),
-            Failure::JobFailed { .. } => {
-                Some("Change what it names, push the tag again, and publish again: a failed version is not taken.".to_owned())
+            Failure::JobFailed { advice, .. } => Some((*advice).to_owned()),
+            Failure::Unreadable { .. } => Some("Is the path right, and may you read it?".to_owned()),
+            Failure::NoAuthority => {
+                Some("Name a key with --key FILE, or a trustee's token with --token-file FILE.".to_owned())
             }
+            Failure::Restricted => Some("Name it with --key FILE, or the token with --token-file FILE.".to_owned()),
+            Failure::Key { .. } => {
+                Some("`ssh-keygen -t ed25519` makes a key; an owner adds it to the manifest, and publishes.".to_owned())
+            }
+            Failure::Passphrase { .. } => Some(
+                "Put the key into the ssh-agent (`ssh-add FILE`) and name its public half: --key FILE.pub.".to_owned(),
+            ),
+            Failure::WrongPassphrase { .. } => {
+                Some("Ask again when you have found it; `ssh-keygen -y -f FILE` tries it out.".to_owned())
+            }
+            Failure::NoSshKeygen { .. } => Some("Install OpenSSH, or name a private key file with --key.".to_owned()),
+            Failure::SshKeygen { .. } => Some(
+                "What it said stands above. Is the key in the ssh-agent (`ssh-add -l`), or its device plugged in?"
+                    .to_owned(),
+            ),
+            Failure::Random => Some("Try again; if it stays like this, restart the machine.".to_owned()),
+            Failure::NoToken { .. } => Some("Write the token into it, alone, in plain text.".to_owned()),
+            Failure::OtherRegistry { said, .. } => Some(format!(
+                "If that is the registry you mean, call it so: --server {said}, or --audience {said}. If not, do not sign."
+            )),
+            Failure::NobodyToAsk => Some("Say yes beforehand, with --yes.".to_owned()),
+            Failure::Declined => Some("Ask again when you are sure; --yes does not ask.".to_owned()),
+            Failure::SameLocation { .. } => Some("There is nothing to do; is --to the new repository?".to_owned()),
+            Failure::NamedTwice { .. } => Some("Name each package once: with its new version, or to be removed.".to_owned()),
             _ => None,
         }
     }

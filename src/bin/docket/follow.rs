@@ -20,6 +20,62 @@ pub(crate) struct Watch {
     pub level: Level,
     /// Earlier lines are left out.
     pub since: Option<Timestamp>,
+    /// What to do when it fails.
+    pub advice: &'static str,
+}
+
+/// What was asked for, in the words of the three moments that people wait for.
+pub(crate) struct Submitted<'a> {
+    /// The job.
+    pub job: JobId,
+    /// While it runs: `publishing demo@1.0.0`.
+    pub doing: &'a str,
+    /// What is added to that once, such as ` from v1.0.0`.
+    pub more: &'a str,
+    /// When it has succeeded: `published demo@1.0.0`.
+    pub done: &'a str,
+    /// What to do when it fails.
+    pub advice: &'static str,
+}
+
+/// Says which job was made, follows it unless nobody waits for it, and ends as it does.
+///
+/// # Errors
+///
+/// [`Failure::JobFailed`] when it ends without success.
+pub(crate) async fn see_through(
+    client: &Client,
+    submitted: Submitted<'_>,
+    no_wait: bool,
+    out: &Printer,
+) -> Result<(), Failure> {
+    let job = submitted.job;
+    if out.json() {
+        out.object(&serde_json::json!({ "jobId": job }))?;
+    } else if no_wait {
+        out.text(job.as_str())?;
+    }
+    out.note(&format!(
+        "{}{}: {}",
+        submitted.doing,
+        submitted.more,
+        client.job_page(&job)
+    ));
+    if no_wait {
+        return Ok(());
+    }
+    let watch = Watch {
+        job,
+        title: submitted.doing.to_owned(),
+        level: Level::Info,
+        since: None,
+        advice: submitted.advice,
+    };
+    follow(client, watch, out).await?;
+    if !out.json() {
+        out.text(submitted.done)?;
+    }
+    Ok(())
 }
 
 /// Prints every line until the job ends.
@@ -62,7 +118,10 @@ pub(crate) async fn follow(client: &Client, watch: Watch, out: &Printer) -> Resu
                 return if outcome.success {
                     Ok(())
                 } else {
-                    Err(Failure::JobFailed { job: watch.job })
+                    Err(Failure::JobFailed {
+                        job: watch.job,
+                        advice: watch.advice,
+                    })
                 };
             }
         }

@@ -115,6 +115,7 @@ async fn show_logs(client: &Client, args: args::JobLogs, out: &Printer) -> Resul
                 title,
                 level: args.level,
                 since,
+                advice: "The last error in its log says what to change.",
             },
             out,
         )
@@ -158,7 +159,7 @@ fn subject(job: &Job) -> String {
     text
 }
 
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let since_epoch = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .expect("the clock of this machine is set");

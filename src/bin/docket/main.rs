@@ -1,12 +1,17 @@
 //! `docket`: what people type to publish packages and to watch jobs.
 
 mod args;
+mod authority;
+mod confirm;
 mod failure;
 mod follow;
 mod job;
+mod package_set;
 mod print;
 mod publish;
 mod safe;
+mod transfer;
+mod unpublish;
 
 use std::process::ExitCode;
 
@@ -37,6 +42,9 @@ async fn run(args: Args, out: &mut Printer) -> Result<(), Failure> {
     let client = Client::new(&args.server)?;
     match args.command {
         Command::Publish(publish) => publish::run(&client, publish, out).await,
+        Command::Unpublish(unpublish) => unpublish::run(client, unpublish, out).await,
+        Command::Transfer(transfer) => transfer::run(client, transfer, out).await,
+        Command::PackageSet(command) => package_set::run(client, command, out).await,
         Command::Job(command) => job::run(&client, command, out).await,
     }
 }

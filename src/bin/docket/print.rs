@@ -80,6 +80,28 @@ impl Printer {
         }
     }
 
+    /// Shows people what they are about to do, on standard error.
+    pub(crate) fn show(&self, text: &str) {
+        if !self.json {
+            let _ = writeln!(io::stderr(), "{text}");
+        }
+    }
+
+    /// Returns whether somebody is there who can be asked.
+    pub(crate) fn can_ask(&self) -> bool {
+        !self.json && io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    /// Asks for a yes; everything else is a no.
+    pub(crate) fn ask(&self, question: &str) -> io::Result<bool> {
+        let mut stderr = io::stderr();
+        write!(stderr, "{question} [y/N] ")?;
+        stderr.flush()?;
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer)?;
+        Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    }
+
     /// Says why the command failed: what, why, and what to do.
     pub(crate) fn failure(&self, failure: &Failure) {
         let mut causes = Vec::new();
@@ -108,7 +130,7 @@ impl Printer {
             let _ = writeln!(stderr, "  because {}", cause.replace('\n', "\n  "));
         }
         if let Some(advice) = failure.advice() {
-            let _ = writeln!(stderr, "{advice}");
+            let _ = writeln!(stderr, "{}", harmless(&advice));
         }
     }
 

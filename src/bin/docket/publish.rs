@@ -4,14 +4,13 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use docket_client::{Client, Level};
+use docket_client::Client;
 use docket_core::manifest::{Manifest, spago_yaml};
 use docket_core::operation::Publish;
-use serde_json::json;
 
 use crate::args;
 use crate::failure::Failure;
-use crate::follow::{Watch, follow};
+use crate::follow::{Submitted, see_through};
 use crate::print::Printer;
 
 /// Posts the operation, then follows its job.
@@ -22,35 +21,14 @@ use crate::print::Printer;
 pub(crate) async fn run(client: &Client, args: args::Publish, out: &Printer) -> Result<(), Failure> {
     let operation = operation(&args)?;
     let title = format!("{}@{}", operation.name, operation.version);
-    let job = client.publish(&operation).await?;
-    if out.json() {
-        out.object(&json!({ "jobId": job }))?;
-    } else if args.no_wait {
-        out.text(job.as_str())?;
-    }
-    out.note(&format!(
-        "publishing {title} from {}: {}",
-        operation.git_ref,
-        client.job_page(&job)
-    ));
-    if args.no_wait {
-        return Ok(());
-    }
-    follow(
-        client,
-        Watch {
-            job,
-            title: format!("publishing {title}"),
-            level: Level::Info,
-            since: None,
-        },
-        out,
-    )
-    .await?;
-    if !out.json() {
-        out.text(&format!("published {title}"))?;
-    }
-    Ok(())
+    let submitted = Submitted {
+        job: client.publish(&operation).await?,
+        doing: &format!("publishing {title}"),
+        more: &format!(" from {}", operation.git_ref),
+        done: &format!("published {title}"),
+        advice: "Change what it names, push the tag again, and publish again: a failed version is not taken.",
+    };
+    see_through(client, submitted, args.no_wait, out).await
 }
 
 /// Reads what to ask for out of the manifest.

@@ -4,4 +4,6 @@
 
 mod calls;
 mod following;
+mod operations;
+mod reads;
 mod server;

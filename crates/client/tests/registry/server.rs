@@ -25,6 +25,7 @@ pub(crate) enum Step {
 pub(crate) struct Server {
     address: String,
     requests: Arc<Mutex<Vec<String>>>,
+    whole: Arc<Mutex<Vec<String>>>,
     left: Arc<Mutex<VecDeque<Step>>>,
 }
 
@@ -35,10 +36,12 @@ impl Server {
         let address = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
         let left: Arc<Mutex<VecDeque<Step>>> = Arc::new(Mutex::new(steps.into_iter().collect()));
-        tokio::spawn(serve(listener, left.clone(), requests.clone()));
+        let whole = Arc::new(Mutex::new(Vec::new()));
+        tokio::spawn(serve(listener, left.clone(), requests.clone(), whole.clone()));
         Self {
             address,
             requests,
+            whole,
             left,
         }
     }
@@ -52,13 +55,23 @@ impl Server {
         self.requests.lock().unwrap().clone()
     }
 
+    /// The requests that were answered, head and body.
+    pub(crate) fn whole_requests(&self) -> Vec<String> {
+        self.whole.lock().unwrap().clone()
+    }
+
     /// How many steps have not been played.
     pub(crate) fn left(&self) -> usize {
         self.left.lock().unwrap().len()
     }
 }
 
-async fn serve(listener: TcpListener, steps: Arc<Mutex<VecDeque<Step>>>, requests: Arc<Mutex<Vec<String>>>) {
+async fn serve(
+    listener: TcpListener,
+    steps: Arc<Mutex<VecDeque<Step>>>,
+    requests: Arc<Mutex<Vec<String>>>,
+    whole: Arc<Mutex<Vec<String>>>,
+) {
     // Silent connections stay open as long as the server.
     let mut silent = Vec::new();
     while let Ok((mut stream, _)) = listener.accept().await {
@@ -72,8 +85,13 @@ async fn serve(listener: TcpListener, steps: Arc<Mutex<VecDeque<Step>>>, request
         requests.lock().unwrap().push(line);
         let step = steps.lock().unwrap().pop_front();
         match step {
-            None => answer(&mut stream, 500, "text/plain", "the test has no step left").await,
-            Some(Step::Answer(status, kind, body)) => answer(&mut stream, status, kind, &body).await,
+            None => {
+                answer(&mut stream, 500, "text/plain", "the test has no step left").await;
+            }
+            Some(Step::Answer(status, kind, body)) => {
+                let request = answer(&mut stream, status, kind, &body).await;
+                whole.lock().unwrap().push(request);
+            }
             Some(Step::Silence) => silent.push(tokio_tungstenite::accept_async(stream).await.unwrap()),
             Some(Step::Cut(texts)) => {
                 let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
@@ -106,14 +124,37 @@ async fn peek_head(stream: &TcpStream) -> String {
     }
 }
 
-async fn answer(stream: &mut TcpStream, status: u16, kind: &str, body: &str) {
-    // Takes what is there off the wire, else the close would look like a reset.
+/// Answers, and returns the request.
+async fn answer(stream: &mut TcpStream, status: u16, kind: &str, body: &str) -> String {
+    // Takes all of it off the wire, else the close would look like a reset.
+    let mut request = Vec::new();
     let mut buffer = vec![0; 65536];
-    let _ = stream.read(&mut buffer).await;
+    while !is_whole(&request) {
+        match stream.read(&mut buffer).await {
+            Ok(0) | Err(_) => break,
+            Ok(length) => request.extend_from_slice(&buffer[..length]),
+        }
+    }
     let text = format!(
         "HTTP/1.1 {status} Whatever\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
         body.len()
     );
     let _ = stream.write_all(text.as_bytes()).await;
     let _ = stream.shutdown().await;
+    String::from_utf8_lossy(&request).into_owned()
+}
+
+/// Whether a request has all the bytes that its head announces.
+fn is_whole(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else {
+        return false;
+    };
+    let length = head.lines().find_map(|line| {
+        line.to_ascii_lowercase()
+            .strip_prefix("content-length: ")?
+            .parse()
+            .ok()
+    });
+    body.len() >= length.unwrap_or(0)
 }

@@ -73,6 +73,11 @@ impl PublicKey {
         self.data.algorithm().to_string()
     }
 
+    /// Tells whether the private half is in a hardware key (`sk-…`).
+    pub fn is_hardware(&self) -> bool {
+        matches!(self.data, KeyData::SkEd25519(_) | KeyData::SkEcdsaSha2NistP256(_))
+    }
+
     /// What `ssh-keygen -l` prints: `SHA256:` and 43 characters.
     pub fn fingerprint(&self) -> String {
         self.data.fingerprint(HashAlg::Sha256).to_string()

@@ -76,9 +76,8 @@ fn fits(key: &PublicKey, message: &[u8], signature: &Signature) -> bool {
 
 /// Tells whether somebody was there: a key on disk is unlocked by its holder, a hardware key is touched.
 fn touched(key: &PublicKey, signature: &Signature) -> bool {
-    let hardware = matches!(key.data, KeyData::SkEd25519(_) | KeyData::SkEcdsaSha2NistP256(_));
     let flags = signature.as_bytes().iter().rev().nth(HARDWARE_TRAILER - 1);
-    !hardware || flags.is_some_and(|flags| flags & USER_PRESENT != 0)
+    !key.is_hardware() || flags.is_some_and(|flags| flags & USER_PRESENT != 0)
 }
 
 /// What a block says.

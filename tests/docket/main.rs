@@ -1,0 +1,9 @@
+//! The real `docket` program against a registry of a few lines, which checks signatures as the real one does.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod owners;
+mod package_sets;
+mod program;
+mod stand_in;
+mod terminal;
