@@ -5,6 +5,7 @@
 mod child;
 mod codes;
 pub mod compiler;
+mod disk;
 pub mod license;
 pub mod outcome;
 pub mod package;

@@ -2,8 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy sees tests only inside test functions")]
 
+#[path = "publish/full_disk.rs"]
+mod full_disk;
 #[path = "publish/registry.rs"]
 mod registry;
+#[path = "publish/small_disk.rs"]
+mod small_disk;
 
 use std::collections::BTreeSet;
 use std::fs;
