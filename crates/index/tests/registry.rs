@@ -186,6 +186,24 @@ on_both_databases! {
         assert_eq!(git(&copy, &["rev-list", "--count", "main"]).trim(), "2");
     }
 
+    /// A process that is killed while it makes a copy cannot tidy up; the next one that writes does, and disturbs no other.
+    async fn directories_of_killed_processes_are_removed(db: TestDb) {
+        let home = open(&db).await;
+        let views = home.views(&db, "git");
+        let folder = home.folder.path().join("git");
+        let (left, other) = (folder.join("registry.git.making-1"), folder.join("registry-index.git.making-2"));
+        for directory in [&left, &other] {
+            fs::create_dir_all(directory.join("repository.git")).unwrap();
+        }
+        views.bring_up_to_date(Repository::Registry).await.unwrap();
+        assert!(!left.exists() && other.exists());
+        views.bring_up_to_date(Repository::RegistryIndex).await.unwrap();
+        assert!(!other.exists());
+        let mut names: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["registry-index.git", "registry-index.lock", "registry.git", "registry.lock"]);
+    }
+
     /// A published version is in the rows, in the feed and in both repositories, with the commit messages that people know.
     async fn a_published_version_reaches_rows_and_repositories(db: TestDb) {
         let home = open(&db).await;
