@@ -21,9 +21,6 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// TLS could not be set up.
-    #[error("TLS could not be set up")]
-    Tls(#[source] rustls::Error),
     /// The HTTP client could not be set up.
     #[error("the HTTP client could not be set up")]
     Setup(#[source] reqwest::Error),

@@ -8,7 +8,7 @@ mod error;
 mod follow;
 mod job;
 mod log;
-mod tls;
+pub mod tls;
 
 pub use client::Client;
 pub use error::Error;
