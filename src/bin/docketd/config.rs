@@ -1,9 +1,13 @@
 //! The configuration: defaults, then the file, then the environment (`DOCKET__SECTION__KEY`), then switches.
 
-use std::{collections::BTreeMap, fmt, fs, num::NonZeroUsize, path::PathBuf};
+use std::{collections::BTreeMap, fmt, fs, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use config::{Environment, File, FileFormat};
-use docket_worker::{sandbox::SandboxChoice, source::git::SourceConfig, unpublish::Windows};
+use docket_worker::{
+    sandbox::{Limits, SandboxChoice},
+    source::git::SourceConfig,
+    unpublish::Windows,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::Common;
@@ -162,6 +166,8 @@ pub struct Worker {
     pub drain_secs: u64,
     /// `auto`, `bubblewrap` or `none`. Default `auto`.
     pub sandbox: SandboxChoice,
+    /// Seconds that one run of a compiler may take, from 1 to 600. Default 600.
+    pub compile_timeout_secs: u64,
 }
 
 impl Default for Worker {
@@ -173,6 +179,7 @@ impl Default for Worker {
             lease_secs: 60,
             drain_secs: 30,
             sandbox: SandboxChoice::Auto,
+            compile_timeout_secs: 600,
         }
     }
 }
@@ -258,6 +265,13 @@ impl Config {
                 rule: "from 3 to 3600 seconds",
             });
         }
+        // Longer, and the fetch, the module graph and the build would not fit into the 30 minutes of an attempt.
+        if !(1..=600).contains(&self.worker.compile_timeout_secs) {
+            return Err(ConfigError::OutOfRange {
+                key: "worker.compile_timeout_secs",
+                rule: "from 1 to 600 seconds",
+            });
+        }
         if self.database.url.is_some() && self.database.url_file.is_some() {
             return Err(ConfigError::OutOfRange {
                 key: "database",
@@ -281,6 +295,16 @@ impl Config {
         }
         let embedded = || format!("sqlite:{}", self.data_dir.join("docket.db").display());
         Ok(self.database.url.clone().unwrap_or_else(embedded))
+    }
+
+    /// What a compiler may use up.
+    pub fn compiler_limits(&self) -> Limits {
+        let time = Duration::from_secs(self.worker.compile_timeout_secs);
+        Limits {
+            wall: time,
+            cpu: time,
+            ..Limits::default()
+        }
     }
 
     /// How sources are fetched.
@@ -364,6 +388,27 @@ mod tests {
                 fits,
                 "{secs}"
             );
+        }
+    }
+
+    /// A compiler gets some time, and not more than fits into an attempt.
+    #[test]
+    fn a_time_limit_for_compilers_outside_its_range_is_refused_by_name() {
+        for (secs, fits) in [(0, false), (1, true), (600, true), (601, false)] {
+            match load(&format!("[worker]\ncompile_timeout_secs = {secs}")) {
+                Ok(config) => {
+                    assert!(fits, "{secs}");
+                    let limits = config.compiler_limits();
+                    assert_eq!((limits.wall.as_secs(), limits.cpu.as_secs()), (secs, secs));
+                }
+                Err(error) => {
+                    assert!(!fits, "{secs}");
+                    assert!(
+                        error.to_string().contains("worker.compile_timeout_secs"),
+                        "{error}"
+                    );
+                }
+            }
         }
     }
 
