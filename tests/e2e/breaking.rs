@@ -2,18 +2,17 @@
 //! and publishes nothing.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::crash::gate;
-use crate::harness::{DOCKETD, Registry, run, wait_for};
+use crate::harness::{DOCKETD, Registry, program, run, wait_for};
 use crate::http::{get, post_publish};
 use crate::publish::demo;
 
 /// Asks to publish `demo` 1.0.0 at `git_ref` of `lab/REPO`, and returns the job.
-fn publish(registry: &Registry, repo: &str, git_ref: &str) -> String {
+pub(crate) fn publish(registry: &Registry, repo: &str, git_ref: &str) -> String {
     let body = json!({
         "compiler": "0.15.15",
         "location": { "githubOwner": "lab", "githubRepo": repo },
@@ -36,7 +35,7 @@ fn only_error(registry: &Registry, id: &str) -> String {
     message(&errors[0])
 }
 
-fn message(line: &Value) -> String {
+pub(crate) fn message(line: &Value) -> String {
     line["message"].as_str().unwrap().to_owned()
 }
 
@@ -46,29 +45,62 @@ fn assert_nothing_published(registry: &Registry) {
     }
 }
 
-/// A registry whose only compiler does this when it is to compile.
-fn with_compiler(behaviour: &str) -> Registry {
-    let script = format!("#!/bin/sh\ncase \"$1\" in --version) echo 0.15.15; exit 0;; esac\n{behaviour}\n");
-    Registry::start_with("", |dir| {
+/// A registry whose only compiler does this when it is asked for anything but its version.
+fn with_compiler(configuration: &str, behaviour: &str) -> Registry {
+    let script = format!("case \"$1\" in --version) echo 0.15.15; exit 0;; esac\n{behaviour}");
+    Registry::start_with(configuration, |dir| {
         let compiler = dir.join("compilers/purs-0_15_15");
         fs::remove_file(&compiler).unwrap();
-        fs::write(&compiler, script).unwrap();
-        fs::set_permissions(&compiler, fs::Permissions::from_mode(0o755)).unwrap();
+        program(&compiler, &script);
     })
+}
+
+/// Publishes with a compiler that does this, and asserts that the job's only error says `expected`.
+fn assert_ends_with_one_error(configuration: &str, behaviour: &str, expected: &str) {
+    let registry = with_compiler(configuration, behaviour);
+    demo(&registry).push();
+    let error = only_error(&registry, &publish(&registry, "purescript-demo", "v1.0.0"));
+    assert!(error.contains(expected), "`{behaviour}`: {error}");
+    assert!(error.len() < 4000, "`{behaviour}`: {} bytes", error.len());
+    let left = fs::read_dir(registry.path("data/work")).unwrap().count();
+    assert_eq!(left, 0, "`{behaviour}` left something behind");
 }
 
 #[test]
 fn a_compiler_that_crashes_or_babbles_ends_the_job_with_one_error() {
     for (behaviour, expected) in [
-        ("kill -SEGV $$", "crash"),
+        ("kill -SEGV $$", "crashed (signal 11)"),
+        ("echo out of luck >&2; exit 3", "out of luck"),
         ("printf 'no \\000 JSON \\377\\376'; exit 1", "not a report"),
-        ("exec /usr/bin/yes", "produced more than"),
     ] {
-        let registry = with_compiler(behaviour);
-        demo(&registry).push();
-        let error = only_error(&registry, &publish(&registry, "purescript-demo", "v1.0.0"));
-        assert!(error.contains(expected), "`{behaviour}`: {error}");
-        assert!(error.len() < 4000, "`{behaviour}`: {} bytes", error.len());
+        assert_ends_with_one_error("", behaviour, expected);
+    }
+}
+
+#[test]
+fn a_compiler_that_prints_or_writes_a_gigabyte_ends_the_job_with_one_error() {
+    for behaviour in [
+        "exec head -c 1073741824 /dev/zero",
+        "exec head -c 1073741824 /dev/zero >&2",
+        // Into a file, and with no graph before that.
+        r#"[ $1 = graph ] && {
+            echo '{"warnings":[],"errors":[{"message":"no","errorCode":"X","errorLink":"","filename":"x"}]}'
+            exit 1
+        }
+        exec head -c 1073741824 /dev/zero > big"#,
+    ] {
+        assert_ends_with_one_error("", behaviour, "produced more than");
+    }
+}
+
+#[test]
+fn a_compiler_that_hangs_ends_the_job_with_one_error() {
+    for behaviour in ["exec sleep 1000", "trap '' TERM HUP INT; while :; do :; done"] {
+        assert_ends_with_one_error(
+            "[worker]\ncompile_timeout_secs = 1\n",
+            behaviour,
+            "did not finish within 1 s",
+        );
     }
 }
 
@@ -141,7 +173,10 @@ fn a_disk_that_is_full_delays_a_publish_and_leaves_nothing_half_done() {
         let lines = page["lines"].as_array().unwrap();
         lines.iter().map(message).find(|text| text.contains("attempt"))
     });
-    assert!(said.contains("The worker could not"), "{size}: {said}");
+    assert!(
+        said.contains("The worker could not write the source: its disk is full."),
+        "{size}: {said}"
+    );
     assert_nothing_published(&registry);
 
     // With room again the same job, or the same request, goes through.

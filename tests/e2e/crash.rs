@@ -1,29 +1,17 @@
 //! A power cut in the middle of a publish.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::harness::{Registry, wait_for};
+use crate::harness::{Registry, before_the_compiler, wait_for};
 use crate::http::get_json;
 use crate::publish::demo;
 
 /// Gives the compiler a gate: the first compilation stays in it until the file `open` appears.
 pub(crate) fn gate(dir: &Path) {
-    let (compiler, real) = (
-        dir.join("compilers/purs-0_15_15"),
-        dir.join("stand-in/purs-0_15_15"),
-    );
-    fs::create_dir(dir.join("stand-in")).unwrap();
-    fs::rename(&compiler, &real).unwrap();
-    let script = format!(
-        "#!/bin/sh\nif [ \"$1\" = compile ]; then\n  : > {dir}/entered\n  while [ ! -e {dir}/open ]; do /bin/sleep 0.05; done\nfi\nexec {real} \"$@\"\n",
-        dir = dir.display(),
-        real = real.display(),
-    );
-    fs::write(&compiler, script).unwrap();
-    fs::set_permissions(&compiler, fs::Permissions::from_mode(0o755)).unwrap();
+    let script = "if [ \"$1\" = compile ]; then : > $dir/entered; while [ ! -e $dir/open ]; do /bin/sleep 0.05; done; fi";
+    before_the_compiler(dir, script);
 }
 
 /// Without a sandbox, because the gate lies outside of it; with a short lease, because the next run waits for it to lapse.

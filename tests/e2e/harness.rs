@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -35,6 +35,25 @@ pub(crate) fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) 
         );
         thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Writes a program for the shell.
+pub(crate) fn program(path: &Path, script: &str) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// Runs `script` before each run of the compiler of the registry in `dir`; in it `$dir` is that directory.
+pub(crate) fn before_the_compiler(dir: &Path, script: &str) {
+    let (compiler, real) = (
+        dir.join("compilers/purs-0_15_15"),
+        dir.join("stand-in/purs-0_15_15"),
+    );
+    fs::create_dir(dir.join("stand-in")).unwrap();
+    fs::rename(&compiler, &real).unwrap();
+    let (dir, real) = (dir.display(), real.display());
+    program(&compiler, &format!("dir={dir}\n{script}\nexec {real} \"$@\""));
 }
 
 /// What a program said and how it ended.

@@ -9,6 +9,7 @@ mod fixture;
 mod git;
 mod harness;
 mod http;
+mod kill;
 mod logs;
 mod publish;
 mod repositories;

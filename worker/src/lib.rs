@@ -6,6 +6,7 @@ mod child;
 pub mod chores;
 mod codes;
 pub mod compiler;
+mod disk;
 pub mod license;
 pub mod matrix;
 pub mod outcome;

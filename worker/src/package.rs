@@ -6,7 +6,7 @@ mod unpack;
 
 pub use files::{Selection, select};
 pub use tarball::{Tarball, pack};
-pub use unpack::unpack;
+pub use unpack::{UnpackError, unpack};
 
 /// Sizes that a package may have.
 #[derive(Debug, Clone, Copy)]

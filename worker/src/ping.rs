@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use docket_client::tls;
 use docket_jobs::worker::Progress;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -40,7 +41,10 @@ impl Ping {
         if !matches!(url.scheme(), "http" | "https") || url.cannot_be_a_base() {
             return Err(PingError::Url);
         }
-        let http = reqwest::Client::builder().timeout(TIMEOUT).build();
+        let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls::for_http(tls::config()))
+            .timeout(TIMEOUT)
+            .build();
         Ok(Self {
             http: http.map_err(PingError::Http)?,
             url,

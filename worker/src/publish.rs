@@ -59,13 +59,12 @@ pub fn handler(state: WorkerState) -> Handler {
 ///
 /// [`Failure::Rejected`] with a code of `docs/problems.md` when the author can mend it.
 pub async fn run(state: &WorkerState, run: &Run) -> Result<(), Failure> {
-    let request: Publish =
-        serde_json::from_str(&run.job.payload).map_err(PublishError::local("read the job's payload"))?;
-    let work = tokio::select! {
-        done = publish(state, run, &request) => done,
-        () = run.cancelled.cancelled() => return Err(Failure::LeaseLost),
-    };
-    Ok(work?)
+    let tried = run.job.retries + 1;
+    let last_attempt = (tried >= MAX_ATTEMPTS).then_some(run.job.attempt);
+    tokio::select! {
+        done = publish(state, run) => done.map_err(|err| err.into_failure(last_attempt)),
+        () = run.cancelled.cancelled() => Err(Failure::LeaseLost),
+    }
 }
 
 /// A package on its way into the registry.
@@ -84,7 +83,10 @@ impl Candidate {
     }
 }
 
-async fn publish(state: &WorkerState, run: &Run, request: &Publish) -> Result<(), PublishError> {
+async fn publish(state: &WorkerState, run: &Run) -> Result<(), PublishError> {
+    let request: Publish =
+        serde_json::from_str(&run.job.payload).map_err(PublishError::local("read the job's payload"))?;
+    let request = &request;
     let (name, version) = (&request.name, request.version);
     let standing = request::check(run, request).await?;
     if let Standing::Done = standing {

@@ -14,6 +14,7 @@ pub use graph::{GraphNode, ModuleGraph};
 pub use report::{CompilerMessage, Position, Report};
 
 use crate::compiler::Compiler;
+use crate::disk;
 use crate::outcome::PublishError;
 use crate::rejection::Rejection;
 use crate::sandbox::{Invocation, Limits, Output, RunError, Sandbox};
@@ -78,8 +79,23 @@ impl Purs<'_> {
     ///
     /// # Errors
     ///
-    /// [`Rejection::CompileFailed`] with the compiler's errors, or another rejection when the compiler misbehaves.
+    /// [`Rejection::CompileFailed`] with the compiler's errors, or another rejection when the compiler misbehaves;
+    /// [`PublishError::Local`] when it failed on a disk that is full.
     pub async fn compile(
+        &self,
+        work_dir: &Path,
+        globs: &[String],
+        read_only: &[PathBuf],
+    ) -> Result<Report, PublishError> {
+        let compiled = self.try_compile(work_dir, globs, read_only).await;
+        compiled.map_err(|err| match (err, disk::full_at(work_dir)) {
+            // What a compiler says that could not write is no word about the package.
+            (PublishError::Rejected(_), Some(full)) => PublishError::local("compile the package")(full),
+            (err, _) => err,
+        })
+    }
+
+    async fn try_compile(
         &self,
         work_dir: &Path,
         globs: &[String],

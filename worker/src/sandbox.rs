@@ -139,10 +139,12 @@ impl Sandbox {
     /// Says in one sentence, for the job log and `docketd doctor`, how compilers are run.
     #[must_use]
     pub fn describe(&self) -> String {
-        let limits = if self.prlimit.is_some() {
+        let limits = if self.prlimit.is_none() {
+            ", and without memory and CPU limits (prlimit is missing)"
+        } else if !self.isolates() || counts_processes() {
             ""
         } else {
-            ", and without memory and CPU limits (prlimit is missing)"
+            ", and without a limit on processes (the system sets root none: let the worker run as another user)"
         };
         match &self.kind {
             Kind::Bubblewrap(_) => format!("Compilers run in bubblewrap, without network{limits}."),
@@ -257,6 +259,12 @@ impl Sandbox {
             )),
         }
     }
+}
+
+/// Whether the system limits the processes of this user: those of root it never counts (setrlimit(2), `RLIMIT_NPROC`),
+/// whatever their number is inside the sandbox.
+fn counts_processes() -> bool {
+    !rustix::process::getuid().is_root()
 }
 
 const SIGXCPU: i32 = 24;

@@ -156,7 +156,7 @@ on_both_databases! {
     async fn a_version_that_can_be_replaced_may_go(db: TestDb) {
         let registry = two_packages(&db).await;
         let work = registry.dir.path().join("sources/prelude");
-        let source = registry::Source { name: "prelude".to_owned(), work };
+        let source = registry::Source { name: "prelude".to_owned(), repo: "prelude".to_owned(), work };
         source.manifest("1.0.1", "{}");
         registry.publish(&source.tag("1.0.1")).await.assert_succeeded();
         unpublish(&registry, "prelude", "1.0.0", Role::Owner).await.assert_succeeded();

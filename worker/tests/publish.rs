@@ -6,29 +6,41 @@
     reason = "the registry is shared with the tests of other operations"
 )]
 
+#[path = "publish/full_disk.rs"]
+mod full_disk;
 #[path = "publish/registry.rs"]
 mod registry;
+#[path = "publish/small_disk.rs"]
+mod small_disk;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::extract::Path as AddressPart;
 use axum::http::StatusCode;
 use axum::{Router, routing::get};
 use docket_core::digest::Sha256;
+use docket_core::location::Location;
 use docket_core::operation::Publish;
 use docket_db::sqlx;
 use docket_index::export::{self, Targets};
 use docket_index::import::{self, Sources};
 use docket_jobs::Failure;
+use docket_storage::Storage;
 use docket_test_support::on_both_databases;
+use docket_worker::WorkerState;
 use docket_worker::package::unpack;
 use docket_worker::publish;
 use registry::{Registry, Source};
 use tokio::net::TcpListener;
+
+/// A compiler that finds an error.
+const COMPILE_ERROR: &str = r#"echo '{"warnings":[],"errors":[{"position":null,"message":"broken","errorCode":"X","errorLink":"","filename":"x","moduleName":null}]}'; exit 1"#;
 
 /// A package without dependencies, ready to be published.
 fn prelude(registry: &Registry) -> (Source, Publish) {
@@ -81,7 +93,7 @@ on_both_databases! {
             let sources = Sources { registry: out("registry"), index: out("index"), tarballs: Some(url.parse().unwrap()) };
             import::import(&db.db, &registry.state.storage, &sources, registry.jobs.clock().now(), |_| {}).await.unwrap();
         };
-        fs::remove_dir_all(registry.dir.path().join("blobs")).unwrap();
+        fs::remove_dir_all(&registry.blobs).unwrap();
 
         let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         import_from(&format!("http://{nobody}")).await;
@@ -182,7 +194,7 @@ on_both_databases! {
         let registry = Registry::new(&db).await;
         registry.work();
         let (source, operation) = prelude(&registry);
-        source.write("src/behaviour", r#"echo '{"warnings":[],"errors":[{"position":null,"message":"broken","errorCode":"X","errorLink":"","filename":"x","moduleName":null}]}'; exit 1"#);
+        source.write("src/behaviour", COMPILE_ERROR);
         source.tag("1.0.0");
         let failed = registry.publish(&operation).await;
         assert_eq!(failed.code(), Some("compile-failed"));
@@ -258,7 +270,13 @@ on_both_databases! {
                 fs::rename(source.work.join("purs.json"), source.work.join("spago.dhall")).unwrap();
             }),
             ("manifest-invalid", |source| { source.write("purs.json", "{}"); }),
+            ("manifest-invalid", |source| fs::write(source.work.join("purs.json"), b"{\"name\":\"\xff\"}").unwrap()),
+            ("name-differs", |source| { source.edit("purs.json", r#""name":"demo""#, r#""name":"demo-2""#); }),
             ("version-differs", |source| { source.manifest("1.0.1", "{}"); }),
+            ("ref-differs", |source| { source.edit("purs.json", r#""ref":"v1.0.0""#, r#""ref":"v1.0.1""#); }),
+            ("manifest-location-differs", |source| { source.edit("purs.json", r#""githubRepo":"demo""#, r#""githubRepo":"other""#); }),
+            ("glob-invalid", |source| { source.edit("purs.json", r#""license""#, r#""includeFiles":["a/{b"],"license""#); }),
+            ("include-leaves-package", |source| { source.edit("purs.json", r#""license""#, r#""includeFiles":["../*"],"license""#); }),
             ("no-modules", |source| fs::remove_dir_all(source.work.join("src")).unwrap()),
             ("link-leaves-source", |source| symlink("/etc/passwd", source.work.join("src/passwd")).unwrap()),
             ("license-differs", |source| { source.write("package.json", r#"{"license":"BSD-3-Clause"}"#); }),
@@ -267,6 +285,7 @@ on_both_databases! {
             ("no-build-plan", |source| { source.manifest("1.0.0", r#"{"prelude":">=2.0.0 <3.0.0"}"#); }),
             ("unused-dependencies", |source| { source.write("src/Demo.purs", "module Demo where\n"); }),
             ("missing-dependencies", |source| { source.manifest("1.0.0", "{}"); }),
+            ("compile-failed", |source| { source.write("src/behaviour", COMPILE_ERROR); }),
             ("compiler-crashed", |source| { source.write("src/behaviour", "[ $command = graph ] || kill -SEGV $$"); }),
             ("compiler-output-garbled", |source| { source.write("src/behaviour", "echo garbage; exit 0"); }),
             ("compiler-output-too-large", |source| { source.write("src/behaviour", "while :; do echo more; done"); }),
@@ -286,6 +305,114 @@ on_both_databases! {
         }
     }
 
+    async fn what_goes_over_a_limit_ends_in_the_code_of_that_limit(db: TestDb) {
+        type Tighten = fn(&mut WorkerState);
+        let cases: &[(&str, Tighten)] = &[
+            ("tarball-too-large", |state| state.sizes.max_bytes = 100),
+            ("tarball-too-small", |state| state.sizes.min_bytes = 100_000),
+            ("source-too-large", |state| Arc::make_mut(&mut state.sources).max_bytes = 100),
+            ("source-too-large", |state| Arc::make_mut(&mut state.sources).max_files = 2),
+            ("compiler-timed-out", |state| Arc::make_mut(&mut state.limits).wall = Duration::from_millis(1)),
+        ];
+        let registry = Registry::new(&db).await;
+        let state = Arc::new(Mutex::new(registry.state.clone()));
+        let (mut handler, current) = (publish::handler(registry.state.clone()), state.clone());
+        handler.run = Arc::new(move |run| {
+            let state = current.lock().unwrap().clone();
+            Box::pin(async move { publish::run(&state, &run).await })
+        });
+        registry.work_with(handler);
+        let (_, operation) = prelude(&registry);
+        for (code, tighten) in cases {
+            let mut tightened = registry.state.clone();
+            tighten(&mut tightened);
+            *state.lock().unwrap() = tightened;
+            let ended = registry.publish(&operation).await;
+            assert_eq!((ended.code(), ended.errors().count()), (Some(*code), 1), "{}", ended.log());
+            registry.assert_nothing_published("prelude", code).await;
+        }
+        *state.lock().unwrap() = registry.state.clone();
+        registry.publish(&operation).await.assert_succeeded();
+    }
+
+    async fn a_source_that_is_not_there_ends_in_its_own_code(db: TestDb) {
+        let registry = Registry::new(&db).await;
+        registry.work();
+        let (_, operation) = prelude(&registry);
+        registry.source("empty");
+        let at = |repo: &str| Some(Location::github("lab", repo, None).unwrap());
+        for (code, wrong) in [
+            ("repository-not-accessible", Publish { location: at("nowhere"), ..operation.clone() }),
+            ("repository-empty", Publish { location: at("empty"), ..operation.clone() }),
+            ("ref-not-found", Publish { git_ref: "v9.9.9".to_owned(), ..operation.clone() }),
+            ("ref-invalid", Publish { git_ref: "--upload-pack=touch".to_owned(), ..operation.clone() }),
+            ("ref-invalid", Publish { git_ref: "v".repeat(10_000), ..operation.clone() }),
+        ] {
+            let ended = registry.publish(&wrong).await;
+            assert_eq!(ended.code(), Some(code), "{}", ended.log());
+            registry.assert_nothing_published("prelude", code).await;
+        }
+        registry.publish(&operation).await.assert_succeeded();
+    }
+
+    /// The second attempt takes what the tag names by then, and nothing of the first.
+    async fn a_tag_that_moves_between_two_attempts_gives_what_it_names_at_last(db: TestDb) {
+        let registry = Registry::new(&db).await;
+        let (source, operation) = prelude(&registry);
+        let state = registry.state.clone();
+        let mut handler = publish::handler(state.clone());
+        handler.run = Arc::new(move |run| {
+            let (mut state, source) = (state.clone(), source.clone());
+            Box::pin(async move {
+                if run.job.attempt > 1 {
+                    return publish::run(&state, &run).await;
+                }
+                // The first attempt gets as far as the store, where a file is in the way.
+                let nowhere = tempfile::tempdir().unwrap();
+                state.storage = Storage::local(nowhere.path().join("blobs")).unwrap();
+                fs::remove_dir(nowhere.path().join("blobs")).unwrap();
+                fs::write(nowhere.path().join("blobs"), "").unwrap();
+                let result = publish::run(&state, &run).await;
+                source.write("src/Prelude/Later.purs", "module Prelude.Later where\n").tag("1.0.0");
+                result
+            })
+        });
+        registry.work_with(handler);
+        let ended = registry.publish(&operation).await;
+        ended.assert_succeeded();
+        assert_eq!(ended.job.attempt, 2, "{}", ended.log());
+        let commits: BTreeSet<&str> = ended.lines.iter().filter_map(|line| Some(line.message.split_once(": commit ")?.1)).collect();
+        assert_eq!(commits.len(), 2, "both commits are in the log: {}", ended.log());
+        let metadata = registry.metadata("prelude").await.unwrap();
+        let tarball = registry.state.storage.find(metadata.published[&operation.version].hash).await.unwrap().unwrap();
+        let out = tempfile::tempdir().unwrap();
+        unpack(&tarball, out.path(), "prelude-1.0.0", &registry.state.sizes).unwrap();
+        assert!(out.path().join("prelude-1.0.0/src/Prelude/Later.purs").exists());
+        assert_eq!(registry.changes().await, 2);
+    }
+
+    /// What the rules allow goes all the way, into the tarball and back out of it.
+    async fn the_longest_name_and_the_highest_version_can_be_published_and_installed(db: TestDb) {
+        let registry = Registry::new(&db).await;
+        registry.work();
+        let name = "l".repeat(150);
+        let long = Source { name: name.clone(), ..registry.source("long") };
+        long.write("src/Long.purs", "module Long where\n");
+        let (highest, below) = ("2147483647.2147483647.2147483647", "2147483647.2147483647.2147483646");
+        for version in [highest, below] {
+            let operation = long.manifest(version, "{}").tag(version);
+            registry.publish(&operation).await.assert_succeeded();
+        }
+        // A range ends below its upper bound, so this is the highest version that anybody can depend on.
+        let user = registry.source("user");
+        user.manifest("0.0.0", &format!(r#"{{"{name}":">={below} <{highest}"}}"#))
+            .write("src/User.purs", "module User where\nimport Long\n");
+        let ended = registry.publish(&user.tag("0.0.0")).await;
+        ended.assert_succeeded();
+        assert!(ended.log().contains(&format!("Installed {name}@{below}.")), "{}", ended.log());
+        assert_eq!(registry.index_file(&name).await.unwrap().lines().count(), 2);
+    }
+
     async fn a_request_that_does_not_fit_what_is_registered_is_refused_before_any_fetch(db: TestDb) {
         let registry = Registry::new(&db).await;
         registry.work();
@@ -303,9 +430,8 @@ on_both_databases! {
     async fn what_is_not_the_authors_fault_is_tried_again_and_never_half_done(db: TestDb) {
         let registry = Registry::new(&db).await;
         // The store cannot write: as with a full disk, the bytes are packed and there is no place for them.
-        let blobs = registry.dir.path().join("blobs");
-        fs::remove_dir_all(&blobs).unwrap();
-        fs::write(&blobs, "").unwrap();
+        fs::remove_dir_all(&registry.blobs).unwrap();
+        fs::write(&registry.blobs, "").unwrap();
         registry.work();
         let (_, operation) = prelude(&registry);
         let ended = registry.publish(&operation).await;

@@ -96,11 +96,60 @@ on_both_databases! {
         assert_eq!(response.status(), 400, "not UTF-8");
     }
 
-    /// Fields we do not know are ignored.
+    /// Fields we do not know are ignored, whatever is in them.
     async fn an_unknown_field_is_ignored(db: TestDb) {
         let served = Served::start(db).await;
         let id = served.publish(EFFECT).await;
-        assert_eq!(served.publish(&EFFECT.replacen('{', r#"{"mood":null,"#, 1)).await, id);
+        let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+        for mood in ["null", "1e999", "[{}]", r#"{"name":7}"#, r#""\u0000""#, &deep] {
+            let body = EFFECT.replacen('{', &format!(r#"{{"mood":{mood},"#), 1);
+            assert_eq!(served.publish(&body).await, id, "{}", &body[..20]);
+        }
+    }
+
+    /// Text that is made to hurt a decoder is a 400 like any other, and the server goes on.
+    async fn a_body_made_to_hurt_is_a_400(db: TestDb) {
+        let served = Served::start(db).await;
+        for body in [
+            "[".repeat(500_000),
+            r#"{"a":"#.repeat(100_000),
+            EFFECT.replace(r#""v4.0.0""#, &format!("{}{}", "[".repeat(10_000), "]".repeat(10_000))),
+            EFFECT.replace("v4.0.0", r"\ud800"),
+            format!("\u{feff}{EFFECT}"),
+            EFFECT.replacen('{', r#"{"name":"prelude","#, 1),
+            EFFECT.replace("4.0.0", &"9".repeat(100_000)),
+            EFFECT.replace("effect\"", &format!("{}\"", "e".repeat(400_000))),
+        ] {
+            let response = served.post_publish(body.clone()).send().await.unwrap();
+            assert_eq!(response.status(), 400, "{}", &body[..60]);
+            let text = response.text().await.unwrap();
+            assert!(text.len() < 1000, "{} bytes answer {}", text.len(), &body[..60]);
+        }
+        served.publish(EFFECT).await;
+    }
+
+    /// The longest name and the highest version are taken, and what is one more is refused with the rule.
+    async fn names_and_versions_are_taken_up_to_their_limits(db: TestDb) {
+        let served = Served::start(db).await;
+        let body = |name: &str, version: &str| {
+            format!(r#"{{"location":{{"githubOwner":"lab","githubRepo":"demo"}},"name":"{name}","ref":"v1","version":"{version}"}}"#)
+        };
+        for (name, version, hint) in [
+            ("a".repeat(150), "1.0.0", None),
+            ("a".repeat(151), "1.0.0", Some("at most 150")),
+            ("a".to_owned(), "0.0.0", None),
+            (String::new(), "1.0.0", Some("name")),
+            ("a".to_owned(), "2147483647.2147483647.2147483647", None),
+            ("a".to_owned(), "1.0.2147483648", Some("2147483647")),
+            ("a".to_owned(), "2147483648.0.0", Some("2147483647")),
+            ("a".to_owned(), "99999999999999999999.0.0", Some("2147483647")),
+            ("a".to_owned(), "01.0.0", Some("leading zeros")),
+        ] {
+            let response = served.post_publish(body(&name, version)).send().await.unwrap();
+            let (status, text) = (response.status(), response.text().await.unwrap());
+            assert_eq!(status, if hint.is_none() { 200 } else { 400 }, "{name} {version}: {text}");
+            assert!(text.contains(hint.unwrap_or_default()), "{name} {version}: {text}");
+        }
     }
 
     /// A body of exactly 1 MiB is read, one byte more is refused, whether or not its length is announced.

@@ -45,11 +45,9 @@ impl Client {
             server: server.to_owned(),
             reason,
         })?;
-        let tls = tls::config()?;
-        let mut http_tls = tls.clone();
-        http_tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let tls = tls::config();
         let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(http_tls)
+            .tls_backend_preconfigured(tls::for_http(tls.clone()))
             .user_agent(USER_AGENT)
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(CALL_TIMEOUT)

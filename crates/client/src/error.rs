@@ -24,9 +24,6 @@ pub enum Error {
     /// The token cannot be sent.
     #[error("the token has characters that a token cannot have")]
     Token,
-    /// TLS could not be set up.
-    #[error("TLS could not be set up")]
-    Tls(#[source] rustls::Error),
     /// The HTTP client could not be set up.
     #[error("the HTTP client could not be set up")]
     Setup(#[source] reqwest::Error),

@@ -10,7 +10,7 @@ mod job;
 mod log;
 mod operations;
 mod reads;
-mod tls;
+pub mod tls;
 
 pub use client::Client;
 pub use error::Error;

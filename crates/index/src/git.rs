@@ -7,7 +7,7 @@ mod command;
 mod fast_import;
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -100,10 +100,12 @@ impl GitViews {
             return Ok(path);
         }
         // Another process may keep its copies in the same folder.
-        let _lock = lock(&self.folder, repository).await.map_err(|cause| Error::Io {
-            path: path.clone(),
-            cause,
-        })?;
+        let _lock = lock(self.folder.clone(), repository)
+            .await
+            .map_err(|cause| Error::Io {
+                path: path.clone(),
+                cause,
+            })?;
         let mut position = match self.position(repository, &path).await? {
             Some(position) => position,
             None => self.create(repository, &path).await?,
@@ -179,12 +181,34 @@ impl GitViews {
             path: path.to_owned(),
             cause,
         };
-        std::fs::create_dir_all(&*self.folder).map_err(io_error)?;
-        let fresh = tempfile::tempdir_in(&*self.folder).map_err(io_error)?;
+        let (folder, prefix) = (self.folder.clone(), making(repository));
+        let fresh = blocking(move || tempfile::Builder::new().prefix(&prefix).tempdir_in(&*folder));
+        let fresh = fresh.await.map_err(io_error)?;
         let bare = fresh.path().join("repository.git");
+        let made = self.fill(repository, fresh.path(), &bare).await;
+        let target = path.to_owned();
+        // The older copy leaves by a rename too, so that nobody meets half of it, and is removed with `fresh`.
+        let placed = blocking(move || {
+            made?;
+            let io_error = |cause| Error::Io {
+                path: target.clone(),
+                cause,
+            };
+            if target.exists() {
+                fs::rename(&target, fresh.path().join("older.git")).map_err(io_error)?;
+            }
+            fs::rename(&bare, &target).map_err(io_error)
+        });
+        placed.await?;
+        info!(path = %path.display(), "made a copy of {repository}");
+        Ok(0)
+    }
+
+    /// Makes the repository `bare` in the directory `fresh`, and fetches the imported history into it.
+    async fn fill(&self, repository: Repository, fresh: &Path, bare: &Path) -> Result<(), Error> {
         let bare_text = bare.to_string_lossy().into_owned();
         git(
-            fresh.path(),
+            fresh,
             &["init", "--quiet", "--bare", "--initial-branch=main", &bare_text],
         )
         .await?;
@@ -194,40 +218,60 @@ impl GitViews {
             ("uploadpack.allowAnySHA1InWant", "true"),
             ("gc.auto", "0"),
         ] {
-            git(&bare, &["config", key, value]).await?;
+            git(bare, &["config", key, value]).await?;
         }
         let mut tx = self.db.read().await?;
         let base = bases::find(&mut tx, repository).await?;
         drop(tx);
         if let Some(base) = base {
-            let bundle = self
-                .storage
-                .find(base.bundle)
-                .await?
-                .ok_or(Error::BundleMissing(repository))?;
-            let file = fresh.path().join("history.bundle");
-            std::fs::write(&file, &bundle).map_err(io_error)?;
+            let file = fresh.join("history.bundle");
+            if !self.storage.copy_to(base.bundle, &file).await? {
+                return Err(Error::BundleMissing(repository));
+            }
             let refspec = format!("{BRANCH}:{BRANCH}");
-            git(&bare, &["fetch", "--quiet", &file.to_string_lossy(), &refspec]).await?;
+            git(bare, &["fetch", "--quiet", &file.to_string_lossy(), &refspec]).await?;
         }
-        if path.exists() {
-            std::fs::remove_dir_all(path).map_err(io_error)?;
-        }
-        std::fs::rename(&bare, path).map_err(io_error)?;
-        info!(path = %path.display(), "made a copy of {repository}");
-        Ok(0)
+        Ok(())
     }
 }
 
+/// How the names of directories begin in which a copy of `repository` is made.
+fn making(repository: Repository) -> String {
+    format!("{repository}.git.making-")
+}
+
 /// Waits for the right to write the copy of `repository`, held until the file is closed.
-async fn lock(folder: &Path, repository: Repository) -> io::Result<File> {
-    let path = folder.join(format!("{repository}.lock"));
-    std::fs::create_dir_all(folder)?;
-    tokio::task::spawn_blocking(move || {
-        let file = File::create(path)?;
+async fn lock(folder: Arc<PathBuf>, repository: Repository) -> io::Result<File> {
+    blocking(move || {
+        fs::create_dir_all(&*folder)?;
+        let file = File::create(folder.join(format!("{repository}.lock")))?;
         file.lock()?;
+        remove_left_behind(&folder, repository);
         Ok(file)
     })
     .await
-    .expect("locking a file does not panic and is not cancelled")
+}
+
+/// Removes what killed processes left: whoever holds the lock is the only one that makes a copy.
+///
+/// What cannot be removed now is tried again next time.
+fn remove_left_behind(folder: &Path, repository: Repository) {
+    let prefix = making(repository);
+    for entry in fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok) {
+        if entry
+            .file_name()
+            .to_str()
+            .is_some_and(|name| name.starts_with(&prefix))
+        {
+            warn!(path = %entry.path().display(), "removing what a process that was killed left behind");
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// Runs work on files where it may block.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work)
+        .await
+        .expect("work on files does not panic and is not cancelled")
 }

@@ -150,8 +150,17 @@ pub async fn import(
     at: Timestamp,
     mut progress: impl FnMut(String),
 ) -> Result<Report, ImportError> {
-    let registry = Checkout::read(&sources.registry).await?;
-    let index = Checkout::read(&sources.index).await?;
+    let registry = Checkout::read(&sources.registry, is_registry_file).await?;
+    let index = Checkout::read(&sources.index, is_index_file).await?;
+    for (folder, checkout) in [(&sources.registry, &registry), (&sources.index, &index)] {
+        if !checkout.left_out.is_empty() {
+            let left_out = checkout.left_out.join(", ");
+            progress(format!(
+                "left out of {}, since it is not text: {left_out}",
+                folder.display()
+            ));
+        }
+    }
     let content = decode(&registry, &index)?;
     if content.metadata.is_empty() && content.sets.is_empty() {
         return Err(ImportError::NothingThere {
@@ -262,6 +271,29 @@ pub async fn import(
     Ok(report)
 }
 
+/// The package whose metadata file this is, as its path has it.
+fn metadata_file(path: &str) -> Option<&str> {
+    path.strip_prefix("metadata/")?.strip_suffix(".json")
+}
+
+fn is_package_set_file(path: &str) -> bool {
+    path.starts_with("package-sets/") && path.ends_with(".json")
+}
+
+fn is_registry_file(path: &str) -> bool {
+    metadata_file(path).is_some() || is_package_set_file(path)
+}
+
+/// The package whose index file this is. What is no package name is no index file (registry.md §2.4).
+fn index_file(path: &str) -> Option<PackageName> {
+    let name: PackageName = path.rsplit('/').next()?.parse().ok()?;
+    (path == manifest_index::path(&name)).then_some(name)
+}
+
+fn is_index_file(path: &str) -> bool {
+    index_file(path).is_some()
+}
+
 fn decode(registry: &Checkout, index: &Checkout) -> Result<Content, ImportError> {
     let mut content = Content::default();
     let bad = |file: &str, reason: String| ImportError::Undecodable {
@@ -269,28 +301,20 @@ fn decode(registry: &Checkout, index: &Checkout) -> Result<Content, ImportError>
         reason,
     };
     for (path, text) in &registry.files {
-        if let Some(name) = path
-            .strip_prefix("metadata/")
-            .and_then(|name| name.strip_suffix(".json"))
-        {
+        if let Some(name) = metadata_file(path) {
             let name: PackageName = name.parse().map_err(|error| bad(path, format!("{error}")))?;
             let metadata = Metadata::parse(text).map_err(|error| bad(path, error.to_string()))?;
             content.metadata.insert(name, metadata);
-        } else if path.starts_with("package-sets/") && path.ends_with(".json") {
+        } else if is_package_set_file(path) {
             content
                 .sets
                 .push(PackageSet::parse(text).map_err(|error| bad(path, error.to_string()))?);
         }
     }
     for (path, text) in &index.files {
-        let name = path.rsplit('/').next().unwrap_or_default();
-        // What is no package name is no index file (registry.md §2.4).
-        let Ok(name) = name.parse::<PackageName>() else {
+        let Some(name) = index_file(path) else {
             continue;
         };
-        if *path != manifest_index::path(&name) {
-            continue;
-        }
         let file = IndexFile::parse(&name, text).map_err(|error| bad(path, error.to_string()))?;
         content.index_files += 1;
         content.manifests.extend(file.into_manifests().into_values());

@@ -161,6 +161,19 @@ fn files_below(root: &Path, folder: &Path) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
+/// A registry and an index as plain directories, with one package in them.
+fn plain_registry(folder: &Path) -> (PathBuf, PathBuf) {
+    let (registry, index) = (folder.join("registry"), folder.join("index"));
+    let old = manifest("prelude", "1.0.0", &[]);
+    let mut metadata = docket_core::metadata::Metadata::new(old.location.clone());
+    metadata.published.insert(old.version, entry("old"));
+    fs::create_dir_all(registry.join("metadata")).unwrap();
+    fs::create_dir_all(index.join("pr/el")).unwrap();
+    fs::write(registry.join("metadata/prelude.json"), metadata.to_text()).unwrap();
+    fs::write(index.join("pr/el/prelude"), old.to_line() + "\n").unwrap();
+    (registry, index)
+}
+
 on_both_databases! {
     /// Two servers that start at the same time on an empty database give it one first commit each, not two.
     async fn servers_that_start_together_begin_a_registry_once(db: TestDb) {
@@ -184,6 +197,24 @@ on_both_databases! {
         record(&db, &manifest("prelude", "1.0.0", &[])).await.unwrap();
         let copy = views.bring_up_to_date(Repository::Registry).await.unwrap();
         assert_eq!(git(&copy, &["rev-list", "--count", "main"]).trim(), "2");
+    }
+
+    /// A process that is killed while it makes a copy cannot tidy up; the next one that writes does, and disturbs no other.
+    async fn directories_of_killed_processes_are_removed(db: TestDb) {
+        let home = open(&db).await;
+        let views = home.views(&db, "git");
+        let folder = home.folder.path().join("git");
+        let (left, other) = (folder.join("registry.git.making-1"), folder.join("registry-index.git.making-2"));
+        for directory in [&left, &other] {
+            fs::create_dir_all(directory.join("repository.git")).unwrap();
+        }
+        views.bring_up_to_date(Repository::Registry).await.unwrap();
+        assert!(!left.exists() && other.exists());
+        views.bring_up_to_date(Repository::RegistryIndex).await.unwrap();
+        assert!(!other.exists());
+        let mut names: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["registry-index.git", "registry-index.lock", "registry.git", "registry.lock"]);
     }
 
     /// A published version is in the rows, in the feed and in both repositories, with the commit messages that people know.
@@ -265,15 +296,7 @@ on_both_databases! {
     /// What is imported from a repository with a history goes on from its last commit.
     async fn an_imported_history_is_continued(db: TestDb) {
         let home = open(&db).await;
-        let root = home.folder.path();
-        let (registry, index) = (root.join("registry"), root.join("index"));
-        let old = manifest("prelude", "1.0.0", &[]);
-        let mut metadata = docket_core::metadata::Metadata::new(old.location.clone());
-        metadata.published.insert(old.version, entry("old"));
-        fs::create_dir_all(registry.join("metadata")).unwrap();
-        fs::create_dir_all(index.join("pr/el")).unwrap();
-        fs::write(registry.join("metadata/prelude.json"), metadata.to_text()).unwrap();
-        fs::write(index.join("pr/el/prelude"), old.to_line() + "\n").unwrap();
+        let (registry, index) = plain_registry(home.folder.path());
         for folder in [&registry, &index] {
             git(folder, &["init", "-q", "-b", "main"]);
             git(folder, &["add", "."]);
@@ -286,6 +309,50 @@ on_both_databases! {
         let path = views.bring_up_to_date(Repository::RegistryIndex).await.unwrap();
         let subjects = git(&path, &["log", "--format=%s", "main"]);
         assert_eq!(subjects.trim(), "Update manifest for prelude@1.1.0\nbefore");
+    }
+
+    /// What does not belong to the registry cannot stop the import: text is kept, the rest is left out and named.
+    async fn stray_files_of_a_plain_directory_are_kept_or_left_out_by_name(db: TestDb) {
+        let home = open(&db).await;
+        let (registry, index) = plain_registry(home.folder.path());
+        let binary = [0, 159, 146, 150];
+        for file in ["metadata/.DS_Store", "metadata/old.bin", "objects/pack/pack-1.pack", "line\nbreak.txt"] {
+            fs::create_dir_all(registry.join(file).parent().unwrap()).unwrap();
+            fs::write(registry.join(file), binary).unwrap();
+        }
+        fs::write(registry.join("line\nbreak.txt"), "text").unwrap();
+        fs::write(registry.join("README.md"), "# Registry\n").unwrap();
+        fs::write(index.join("logo.png"), binary).unwrap();
+        let sources = Sources { registry, index, tarballs: None };
+        let mut said = Vec::new();
+        let report = import::import(&db.db, &home.storage, &sources, now(), |line| said.push(line)).await.unwrap();
+        assert_eq!((report.packages, report.manifests), (1, 1));
+        let named = said.iter().filter(|line| line.starts_with("left out")).map(|line| line.rsplit_once(": ").unwrap().1);
+        assert_eq!(named.collect::<Vec<_>>(), ["line\nbreak.txt, metadata/old.bin, objects/pack/pack-1.pack", "logo.png"]);
+        let copy = home.views(&db, "git").bring_up_to_date(Repository::Registry).await.unwrap();
+        assert_eq!(git(&copy, &["ls-tree", "-r", "--name-only", "main"]), "README.md\nmetadata/prelude.json\n");
+    }
+
+    /// A file that the registry needs is named when it is not text, wherever it comes from.
+    async fn a_needed_file_that_is_not_text_is_named(db: TestDb) {
+        let home = open(&db).await;
+        let (registry, index) = plain_registry(home.folder.path());
+        let sources = Sources { registry: registry.clone(), index: index.clone(), tarballs: None };
+        let import = async || import::import(&db.db, &home.storage, &sources, now(), |_| {}).await;
+        for file in [registry.join("metadata/prelude.json"), registry.join("package-sets/1.0.0.json"), index.join("pr/el/prelude")] {
+            let before = fs::read(&file).ok();
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(&file, b"{\n\xff}").unwrap();
+            let error = import().await.unwrap_err();
+            let ImportError::Read { path, cause } = &error else { panic!("{error}") };
+            assert!(path.ends_with(&file), "{error}");
+            assert_eq!(cause.to_string(), "it is not UTF-8 from byte 2 on");
+            match before {
+                Some(before) => fs::write(&file, before).unwrap(),
+                None => fs::remove_file(&file).unwrap(),
+            }
+        }
+        import().await.unwrap();
     }
 
     /// A tarball that is not what the metadata says stops the import, and nothing of it is visible.

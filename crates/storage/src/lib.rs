@@ -16,7 +16,7 @@ pub enum Error {
     /// The store did not take or give the bytes.
     #[error("the blob store could not {doing} {digest}")]
     Io {
-        /// `write`, `read` or `remove`.
+        /// `write`, `read`, `copy` or `remove`.
         doing: &'static str,
         /// Which blob.
         digest: Sha256,
@@ -94,5 +94,18 @@ impl Storage {
     /// When the store does not answer.
     pub async fn contains(&self, digest: Sha256) -> Result<bool, Error> {
         self.0.contains(digest).await
+    }
+
+    /// Writes the bytes with this digest to the file `target`, verified, without holding them in memory; false when they
+    /// are not here.
+    ///
+    /// # Errors
+    /// When they cannot be read or written, or are damaged; the file is of no use then.
+    pub async fn copy_to(&self, digest: Sha256, target: impl Into<PathBuf>) -> Result<bool, Error> {
+        match self.0.copy_to(digest, target.into()).await? {
+            None => Ok(false),
+            Some(found) if found == digest => Ok(true),
+            Some(found) => Err(Error::Damaged { digest, found }),
+        }
     }
 }

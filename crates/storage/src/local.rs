@@ -2,15 +2,19 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Write},
+    io::{self, Read, Write},
     path::PathBuf,
     sync::Arc,
 };
 
 use bytes::Bytes;
 use docket_core::digest::Sha256;
+use sha2::Digest as _;
 
 use crate::Error;
+
+/// How much of a blob is in memory while it is copied.
+const CHUNK_BYTES: usize = 256 << 10;
 
 #[derive(Debug, Clone)]
 pub(crate) struct LocalDirectory {
@@ -72,6 +76,19 @@ impl LocalDirectory {
         .await
     }
 
+    /// Returns the digest of what was copied.
+    pub(crate) async fn copy_to(&self, digest: Sha256, target: PathBuf) -> Result<Option<Sha256>, Error> {
+        let path = self.path(digest);
+        blocking(move || {
+            copy_and_digest(path, target).map_err(|cause| Error::Io {
+                doing: "copy",
+                digest,
+                cause,
+            })
+        })
+        .await
+    }
+
     pub(crate) async fn contains(&self, digest: Sha256) -> Result<bool, Error> {
         let path = self.path(digest);
         blocking(move || {
@@ -82,6 +99,26 @@ impl LocalDirectory {
             })
         })
         .await
+    }
+}
+
+/// Copies and returns the digest of what was copied; `None` when there is nothing at `from`.
+fn copy_and_digest(from: PathBuf, to: PathBuf) -> io::Result<Option<Sha256>> {
+    let mut from = match File::open(from) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut to = File::create(to)?;
+    let mut hasher = sha2::Sha256::new();
+    let mut chunk = vec![0; CHUNK_BYTES];
+    loop {
+        let count = from.read(&mut chunk)?;
+        if count == 0 {
+            return Ok(Some(Sha256::from_bytes(hasher.finalize().into())));
+        }
+        hasher.update(&chunk[..count]);
+        to.write_all(&chunk[..count])?;
     }
 }
 
@@ -149,5 +186,25 @@ mod tests {
         )
         .unwrap();
         assert!(matches!(storage.find(digest).await, Err(Error::Damaged { .. })));
+        let copy = directory.path().join("copy");
+        assert!(matches!(
+            storage.copy_to(digest, copy).await,
+            Err(Error::Damaged { .. })
+        ));
+    }
+
+    /// A copy is the blob, however many chunks it has; of what is not here nothing is made.
+    #[tokio::test]
+    async fn a_blob_is_copied_to_a_file() {
+        let (directory, storage) = store();
+        let copy = directory.path().join("copy");
+        for bytes in [vec![], vec![1; CHUNK_BYTES], vec![2; 2 * CHUNK_BYTES + 1]] {
+            let digest = storage.put(bytes.clone().into()).await.unwrap();
+            assert!(storage.copy_to(digest, &copy).await.unwrap());
+            assert!(fs::read(&copy).unwrap() == bytes);
+        }
+        let nothing = directory.path().join("nothing");
+        assert!(!storage.copy_to(Sha256::of(b"other"), &nothing).await.unwrap());
+        assert!(!nothing.exists());
     }
 }

@@ -6,13 +6,18 @@ use std::{
     num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use config::{Environment, File, FileFormat};
 use docket_api::{Authority, TrustedToken};
 use docket_core::signature::PublicKey;
 use docket_worker::{
-    chores::Pings, ping::Ping, sandbox::SandboxChoice, source::git::SourceConfig, unpublish::Windows,
+    chores::Pings,
+    ping::Ping,
+    sandbox::{Limits, SandboxChoice},
+    source::git::SourceConfig,
+    unpublish::Windows,
 };
 use serde::{Deserialize, Serialize};
 
@@ -268,6 +273,8 @@ pub struct Worker {
     pub drain_secs: u64,
     /// `auto`, `bubblewrap` or `none`. Default `auto`.
     pub sandbox: SandboxChoice,
+    /// Seconds that one run of a compiler may take, from 1 to 600. Default 600.
+    pub compile_timeout_secs: u64,
 }
 
 impl Default for Worker {
@@ -279,6 +286,7 @@ impl Default for Worker {
             lease_secs: 60,
             drain_secs: 30,
             sandbox: SandboxChoice::Auto,
+            compile_timeout_secs: 600,
         }
     }
 }
@@ -370,6 +378,13 @@ impl Config {
                 rule: "from 10 to 86400 seconds",
             });
         }
+        // Longer, and the fetch, the module graph and the build would not fit into the 30 minutes of an attempt.
+        if !(1..=600).contains(&self.worker.compile_timeout_secs) {
+            return Err(ConfigError::OutOfRange {
+                key: "worker.compile_timeout_secs",
+                rule: "from 1 to 600 seconds",
+            });
+        }
         if self.database.url.is_some() && self.database.url_file.is_some() {
             return Err(ConfigError::OutOfRange {
                 key: "database",
@@ -426,6 +441,16 @@ impl Config {
             token,
             raw_signatures: self.operations.raw_signatures,
         })
+    }
+
+    /// What a compiler may use up.
+    pub fn compiler_limits(&self) -> Limits {
+        let time = Duration::from_secs(self.worker.compile_timeout_secs);
+        Limits {
+            wall: time,
+            cpu: time,
+            ..Limits::default()
+        }
     }
 
     /// How sources are fetched.
@@ -559,6 +584,27 @@ mod tests {
                 .to_string()
                 .contains("/nowhere/token cannot be read")
         );
+    }
+
+    /// A compiler gets some time, and not more than fits into an attempt.
+    #[test]
+    fn a_time_limit_for_compilers_outside_its_range_is_refused_by_name() {
+        for (secs, fits) in [(0, false), (1, true), (600, true), (601, false)] {
+            match load(&format!("[worker]\ncompile_timeout_secs = {secs}")) {
+                Ok(config) => {
+                    assert!(fits, "{secs}");
+                    let limits = config.compiler_limits();
+                    assert_eq!((limits.wall.as_secs(), limits.cpu.as_secs()), (secs, secs));
+                }
+                Err(error) => {
+                    assert!(!fits, "{secs}");
+                    assert!(
+                        error.to_string().contains("worker.compile_timeout_secs"),
+                        "{error}"
+                    );
+                }
+            }
+        }
     }
 
     /// git gets out through the proxy of this machine, and learns nothing else of its environment.

@@ -195,7 +195,7 @@ async fn worker_state(config: &Config, stores: &Stores) -> anyhow::Result<Worker
         }),
         compilers: Arc::new(compilers),
         sandbox: Arc::new(sandbox),
-        limits: Arc::default(),
+        limits: Arc::new(config.compiler_limits()),
         sizes: SizeRules::default(),
         windows: config.operations.windows(),
         gather_millis: matrix::GATHER_MILLIS,

@@ -13,7 +13,8 @@ pub struct Limits {
     pub cpu: Duration,
     /// Bytes of address space. Default 8 GiB; GHC programs such as `purs` reserve what the limit leaves them.
     pub memory_bytes: u64,
-    /// Processes and threads; only inside bubblewrap, since elsewhere the system counts all of the user's. Default 256.
+    /// Processes and threads; only inside bubblewrap, since elsewhere the system counts all of the user's, and not when
+    /// the worker runs as root, whose processes it never counts. Default 256.
     pub processes: u64,
     /// Bytes of one written file. Default 256 MiB.
     pub file_bytes: u64,

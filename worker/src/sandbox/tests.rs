@@ -164,6 +164,20 @@ async fn memory_is_limited() {
     }
 }
 
+/// Where the system does not count processes, the description says so: both sides of it, by whoever runs the tests.
+#[tokio::test]
+async fn processes_are_limited_or_the_description_says_that_they_are_not() {
+    let Some(sandbox) = isolating().await else {
+        return eprintln!("bubblewrap does not work here: not tested");
+    };
+    let mut bench = Bench::new("for n in 1 2 3 4 5 6 7 8 9; do sleep 1000 & done; echo all; exit 0");
+    bench.limits.processes = 6;
+    let output = bench.run_in(&sandbox).await.unwrap();
+    let is_unlimited = text(&output.stdout) == "all";
+    let says_so = sandbox.describe().contains("without a limit on processes");
+    assert_eq!(is_unlimited, says_so, "{}: {output:?}", sandbox.describe());
+}
+
 #[tokio::test]
 async fn a_program_that_is_not_there_is_named() {
     for sandbox in sandboxes().await {

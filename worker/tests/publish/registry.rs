@@ -36,6 +36,8 @@ pub(crate) struct Registry {
     pub(crate) jobs: Jobs,
     pub(crate) state: WorkerState,
     pub(crate) dir: tempfile::TempDir,
+    /// Where the blob store is.
+    pub(crate) blobs: PathBuf,
     shutdown: CancellationToken,
 }
 
@@ -63,6 +65,12 @@ impl Ended {
         notices
             .map(|line| line.message.split([':', '@']).next().unwrap_or_default())
             .collect()
+    }
+
+    /// The lines that say what went wrong.
+    pub(crate) fn errors(&self) -> impl Iterator<Item = &str> {
+        let errors = self.lines.iter().filter(|line| line.level == Level::Error);
+        errors.map(|line| line.message.as_str())
     }
 
     #[track_caller]
@@ -113,6 +121,7 @@ impl Registry {
         Self {
             jobs: Jobs::new(db.db.clone(), Clock::system()),
             state,
+            blobs: dir.path().join("blobs"),
             dir,
             shutdown: CancellationToken::new(),
         }
@@ -253,6 +262,7 @@ impl Registry {
         git(&work, &["remote", "add", "origin", bare.to_str().unwrap()]);
         Source {
             name: name.to_owned(),
+            repo: name.to_owned(),
             work,
         }
     }
@@ -265,14 +275,17 @@ impl Drop for Registry {
 }
 
 /// A repository with a package.
+#[derive(Clone)]
 pub(crate) struct Source {
+    /// The name of the package, which is that of the repository unless said otherwise.
     pub(crate) name: String,
+    pub(crate) repo: String,
     pub(crate) work: PathBuf,
 }
 
 impl Source {
     pub(crate) fn location(&self) -> Location {
-        Location::github("lab", &self.name, None).unwrap()
+        Location::github("lab", &self.repo, None).unwrap()
     }
 
     pub(crate) fn write(&self, path: &str, text: &str) -> &Self {
@@ -282,11 +295,18 @@ impl Source {
         self
     }
 
+    /// Replaces `from`, which is there, in a file.
+    pub(crate) fn edit(&self, path: &str, from: &str, to: &str) -> &Self {
+        let text = fs::read_to_string(self.work.join(path)).unwrap();
+        assert!(text.contains(from), "{from} is not in {text}");
+        self.write(path, &text.replace(from, to))
+    }
+
     /// Writes a `purs.json`; `dependencies` is a JSON object.
     pub(crate) fn manifest(&self, version: &str, dependencies: &str) -> &Self {
-        let name = &self.name;
+        let (name, repo) = (&self.name, &self.repo);
         let text = format!(
-            r#"{{"name":"{name}","version":"{version}","license":"MIT","location":{{"githubOwner":"lab","githubRepo":"{name}"}},"ref":"v{version}","dependencies":{dependencies}}}"#
+            r#"{{"name":"{name}","version":"{version}","license":"MIT","location":{{"githubOwner":"lab","githubRepo":"{repo}"}},"ref":"v{version}","dependencies":{dependencies}}}"#
         );
         self.write("purs.json", &text)
     }

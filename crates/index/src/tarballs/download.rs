@@ -1,10 +1,10 @@
 //! One GET, of so many bytes and not more.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use docket_client::tls;
 use reqwest::{Client, StatusCode, Url};
-use rustls::{ClientConfig, RootCertStore};
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -20,7 +20,7 @@ pub(super) struct Downloader(Client);
 impl Downloader {
     pub(super) fn new() -> Result<Self, reqwest::Error> {
         let http = Client::builder()
-            .tls_backend_preconfigured(tls())
+            .tls_backend_preconfigured(tls::for_http(tls::config()))
             .user_agent(USER_AGENT)
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT)
@@ -53,17 +53,4 @@ impl Downloader {
         }
         Ok(Some(body.freeze()))
     }
-}
-
-/// TLS with the roots of this system; *ring* is named here rather than installed for the process, as in `docket-client`.
-fn tls() -> ClientConfig {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let mut config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("ring speaks the default TLS versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    config
 }

@@ -1,6 +1,7 @@
 //! The git child: its environment, its limits, and what its last words mean.
 
 use std::ffi::OsStr;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use tokio::process::Command;
 use super::address::Source;
 use super::{SourceConfig, path_text, refs};
 use crate::child::{self, Bounds, ChildError};
+use crate::disk;
 use crate::outcome::PublishError;
 use crate::rejection::Rejection;
 
@@ -48,6 +50,12 @@ pub(super) enum GitError {
     Child(#[from] ChildError),
     #[error("git fetched more than {0} bytes")]
     TooLarge(u64),
+    #[error("git had no room to write: {stderr}")]
+    DiskFull {
+        stderr: String,
+        #[source]
+        cause: io::Error,
+    },
 }
 
 /// A way to call git.
@@ -91,6 +99,10 @@ impl<'a> Git<'a> {
         }
     }
 
+    fn directory(&self) -> &Path {
+        self.inside.as_deref().unwrap_or(&self.home)
+    }
+
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.config.git);
         command
@@ -109,7 +121,7 @@ impl<'a> Git<'a> {
             .env("GIT_SSH_COMMAND", "/bin/false")
             .env("GIT_LFS_SKIP_SMUDGE", "1")
             .env("GIT_ALLOW_PROTOCOL", self.scheme)
-            .current_dir(self.inside.as_deref().unwrap_or(&self.home));
+            .current_dir(self.directory());
         for setting in SETTINGS {
             command.args(["-c", setting]);
         }
@@ -137,6 +149,11 @@ impl<'a> Git<'a> {
             Ok(finished.stdout)
         } else {
             let stderr = String::from_utf8_lossy(&finished.stderr).trim().to_owned();
+            // About a file that it cannot write git does not say why.
+            let full = disk::full_at(self.directory()).filter(|_| !is_fact(&stderr));
+            if let Some(cause) = full.or_else(|| disk_full_words(&stderr)) {
+                return Err(GitError::DiskFull { stderr, cause });
+            }
             Err(GitError::Failed {
                 status: finished.status.to_string(),
                 stderr,
@@ -206,11 +223,11 @@ impl GitError {
     /// Whether another attempt may go better: everything that git does not state as a fact about the repository.
     pub(super) fn is_transient(&self) -> bool {
         match self {
-            Self::TooLarge(_) | Self::Child(ChildError::Spawn(_) | ChildError::OutputTooLarge(_)) => false,
+            Self::TooLarge(_)
+            | Self::DiskFull { .. }
+            | Self::Child(ChildError::Spawn(_) | ChildError::OutputTooLarge(_)) => false,
             Self::Child(_) => true,
-            Self::Failed { stderr, .. } => {
-                !is_not_accessible(stderr) && !is_redirect(stderr) && !is_ref_gone(stderr)
-            }
+            Self::Failed { stderr, .. } => !is_fact(stderr),
         }
     }
 
@@ -228,6 +245,7 @@ impl GitError {
             }
             Self::Failed { stderr, .. } if is_redirect(&stderr) => Rejection::RepositoryMoved(url).into(),
             Self::Child(ChildError::Spawn(cause)) => PublishError::local("start git")(cause),
+            full @ Self::DiskFull { .. } => full.ours(),
             other => PublishError::Unavailable {
                 service: SERVICE,
                 cause: other.into(),
@@ -266,6 +284,25 @@ fn is_redirect(stderr: &str) -> bool {
         .any(|code| stderr.contains(&format!("returned error: {code}")))
 }
 
+/// Whether git states something about the repository that will not change by itself.
+fn is_fact(stderr: &str) -> bool {
+    is_not_accessible(stderr) || is_redirect(stderr) || is_ref_gone(stderr)
+}
+
+/// Understands the words of the C library for a full disk and a used up quota, unless it is the other side's disk.
+fn disk_full_words(stderr: &str) -> Option<io::Error> {
+    let mut ours = stderr.lines().filter(|line| !line.starts_with("remote:"));
+    ours.find_map(|line| {
+        if line.contains("No space left on device") {
+            Some(io::ErrorKind::StorageFull.into())
+        } else if line.contains("Disk quota exceeded") {
+            Some(io::ErrorKind::QuotaExceeded.into())
+        } else {
+            None
+        }
+    })
+}
+
 /// The ref was there when the refs were listed and is not any more.
 fn is_ref_gone(stderr: &str) -> bool {
     stderr.contains("couldn't find remote ref")
@@ -296,6 +333,24 @@ mod tests {
                 matches!(failed(words).judge("u"), PublishError::Unavailable { .. }),
                 "{words}"
             );
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_ours_unless_it_is_the_hosts() {
+        for (words, expected) in [
+            (
+                "fatal: write error: No space left on device\nfatal: fetch-pack: invalid index-pack output",
+                Some(io::ErrorKind::StorageFull),
+            ),
+            (
+                "error: unable to write file x: Disk quota exceeded",
+                Some(io::ErrorKind::QuotaExceeded),
+            ),
+            ("remote: fatal: No space left on device\nfatal: early EOF", None),
+        ] {
+            let kind = disk_full_words(words).map(|err| err.kind());
+            assert_eq!(kind, expected, "{words}");
         }
     }
 

@@ -1,0 +1,95 @@
+//! What a watcher of the healthchecks.io kind hears.
+
+#![allow(clippy::unwrap_used, reason = "clippy sees tests only inside test functions")]
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use docket_worker::ping::Ping;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A stand-in for healthchecks.io: tells what it is asked, and answers as it was told, then with 200.
+async fn watcher(answers: &[u16]) -> (String, mpsc::UnboundedReceiver<String>) {
+    let (heard, hears) = mpsc::unbounded_channel();
+    let answers: Arc<Mutex<VecDeque<u16>>> = Arc::new(Mutex::new(answers.iter().copied().collect()));
+    let answer = move |request: Request| {
+        let (heard, answers) = (heard.clone(), answers.clone());
+        async move {
+            let path = request.uri().path().to_owned();
+            let body = axum::body::to_bytes(request.into_body(), 1 << 16).await.unwrap();
+            let _ = heard.send(format!("{path} {}", String::from_utf8_lossy(&body)));
+            let status = answers.lock().unwrap().pop_front().unwrap_or(200);
+            StatusCode::from_u16(status).unwrap()
+        }
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/uuid", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
+    (url, hears)
+}
+
+async fn next(hears: &mut mpsc::UnboundedReceiver<String>) -> String {
+    tokio::time::timeout(DEADLINE, hears.recv())
+        .await
+        .expect("a ping comes")
+        .unwrap()
+}
+
+#[tokio::test]
+async fn start_success_and_failure_are_told_apart() {
+    let (url, mut hears) = watcher(&[]).await;
+    let ping = Ping::new(&url).unwrap();
+    ping.start();
+    assert_eq!(next(&mut hears).await, "/uuid/start ");
+    ping.success("https://registry.example.org/logs/1".to_owned());
+    assert_eq!(
+        next(&mut hears).await,
+        "/uuid https://registry.example.org/logs/1"
+    );
+    ping.fail("https://registry.example.org/logs/2".to_owned());
+    assert_eq!(
+        next(&mut hears).await,
+        "/uuid/fail https://registry.example.org/logs/2"
+    );
+}
+
+#[tokio::test]
+async fn a_watcher_that_fails_for_long_is_still_asked() {
+    let (url, mut hears) = watcher(&[500; 20]).await;
+    let ping = Ping::new(&url).unwrap();
+    for number in 0..25 {
+        ping.success(number.to_string());
+        assert_eq!(next(&mut hears).await, format!("/uuid {number}"));
+    }
+}
+
+#[tokio::test]
+async fn a_watcher_that_is_gone_delays_nobody() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/uuid", listener.local_addr().unwrap());
+    let ping = Ping::new(&url).unwrap();
+    // Nobody ever answers, and each of these returns at once: there is nothing to await.
+    for _ in 0..100 {
+        ping.success(String::new());
+    }
+}
+
+#[test]
+fn what_is_no_address_is_refused_without_repeating_it() {
+    for url in [
+        "",
+        "secret",
+        "ftp://example.org/secret",
+        "mailto:secret@example.org",
+    ] {
+        let error = Ping::new(url).err().expect(url).to_string();
+        assert!(!error.contains("secret"), "{error}");
+    }
+}
