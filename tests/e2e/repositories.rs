@@ -27,7 +27,7 @@ fn published() -> Registry {
     registry
 }
 
-fn clone(registry: &Registry, name: &str, args: &[&str]) -> PathBuf {
+pub(crate) fn clone(registry: &Registry, name: &str, args: &[&str]) -> PathBuf {
     let dir = registry.path("work").join(format!(
         "clone-{}",
         registry.path("work").read_dir().unwrap().count()

@@ -6,6 +6,7 @@ mod proxy;
 use std::fs;
 
 use crate::harness::Registry;
+use crate::operations::{commits, key_file};
 use client::{Spago, manifest};
 
 /// A licence that no manifest here names, short enough to write down.
@@ -151,4 +152,47 @@ fn spago_shows_every_line_of_a_log_with_more_than_250() {
         let time = line["timestamp"].as_str().unwrap();
         assert_eq!(shown.matches(time).count(), 1, "{line} is shown once");
     }
+}
+
+#[test]
+fn spago_moves_a_package_with_its_owners_key() {
+    let registry = Registry::start();
+    let spago = Spago::new(&registry);
+    let owner = key_file(&registry, "owner");
+    let public = owner.key.public.split(' ').nth(1).unwrap();
+    let owners = format!(
+        "    owners:\n      - id: owner@example.org\n        keytype: ssh-ed25519\n        public: {public}\n"
+    );
+    let yaml = manifest("1.0.0", &owners);
+    let demo = spago.project("demo", &[("spago.yaml", &yaml), ("src/Demo.purs", DEMO)]);
+    demo.tag("v1.0.0");
+    spago.run(demo.work(), &["publish"]).expect_code(0);
+
+    registry
+        .repository("lab", "purescript-moved")
+        .commit(&[("README.md", "moved\n")])
+        .push();
+    demo.commit(&[(
+        "spago.yaml",
+        &yaml.replace("githubRepo: purescript-demo", "githubRepo: purescript-moved"),
+    )]);
+    let key = owner.path.to_str().unwrap();
+    spago
+        .run(demo.work(), &["registry", "transfer", "--private-key", key])
+        .expect_code(0)
+        .expect("Transferred demo");
+    assert_eq!(
+        commits(&registry, "registry"),
+        [
+            "Import the registry",
+            "Update metadata for demo",
+            "Update metadata for demo"
+        ]
+    );
+    assert_eq!(
+        commits(&registry, "registry-index"),
+        ["Import the registry-index", "Update manifest for demo@1.0.0"]
+    );
+    let package = crate::http::get_json(&registry.url("/api/v1/packages/demo"));
+    assert_eq!(package["location"]["githubRepo"], "purescript-moved");
 }
