@@ -10,6 +10,7 @@ pub mod git;
 pub mod import;
 mod job_change;
 mod publish;
+mod release;
 mod solver_index;
 mod store;
 pub mod tarballs;
@@ -22,6 +23,7 @@ pub use builds::{commit_metadata, record_build};
 pub use dependants::{Dependant, list_dependants, list_sets_holding};
 pub use job_change::ByJob;
 pub use publish::{Publication, PublishError, bootstrap, publish};
+pub use release::{Release, ReleaseError, find_release_by, release_package_set};
 pub use solver_index::{list_installable, load as load_solver_index};
 pub use store::{
     builds::{Build, Outcome, list as list_builds},

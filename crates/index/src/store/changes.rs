@@ -176,6 +176,20 @@ pub async fn list(
     Ok(changes)
 }
 
+/// Returns the paths in `repository` that a job changed.
+pub(crate) async fn list_paths_by(
+    tx: &mut Tx,
+    repository: Repository,
+    job_id: &str,
+) -> Result<Vec<String>, Error> {
+    const SQL: &str = "
+        SELECT change_file.path
+        FROM change JOIN change_file ON change_file.seq = change.seq
+        WHERE change.repository = $1 AND change.job_id = $2
+        ORDER BY change.seq, change_file.path";
+    on!(tx, conn => sqlx::query_scalar(SQL).bind(repository.as_str()).bind(job_id).fetch_all(conn))
+}
+
 /// Returns the `seq` of the newest change, 0 before the first.
 pub async fn last_seq(tx: &mut Tx) -> Result<i64, Error> {
     const SQL: &str = "SELECT coalesce(max(seq), 0) FROM change";
