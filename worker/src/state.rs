@@ -40,6 +40,8 @@ pub struct WorkerState {
     pub public_url: Option<Arc<str>>,
     /// Each job works in a directory of its own below this one, which is gone when the job ends.
     pub work_dir: PathBuf,
+    /// Where package sets are compiled; kept between jobs, so that each compiles only what changed.
+    pub package_set_dir: PathBuf,
 }
 
 impl WorkerState {
