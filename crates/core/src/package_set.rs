@@ -13,6 +13,7 @@ pub mod candidates;
 pub mod changes;
 pub mod checks;
 pub mod dependencies;
+pub mod legacy;
 
 /// The file `package-sets/VERSION.json` of the registry repository (registry spec, section 2.5). Never changed once
 /// released.
