@@ -17,8 +17,9 @@ use docket_core::package_set::PackageSet;
 use docket_core::package_set::candidates::{self, Candidate};
 use docket_core::package_set::changes::Changes;
 use docket_core::package_set::checks::{self, UpdateError};
+use docket_core::package_set::legacy::SubdirError;
 use docket_core::version::Version;
-use docket_index::{ByJob, Release, ReleaseError};
+use docket_index::{ByJob, MirrorError, Release, ReleaseError};
 use docket_jobs::worker::Handler;
 use docket_jobs::{Failure, Run};
 
@@ -95,13 +96,22 @@ async fn release(state: &WorkerState, run: &Run) -> Result<(), PublishError> {
         .apply(&start.set, today)
         .ok_or_else(|| PublishError::local("make a set of what compiled")("nothing is left"))?;
     check_result(&set, &start)?;
-    commit(run, &start, &set, &changes).await?;
+    let mirrored = commit(state, run, &start, &set, &changes).await?;
     run.log.notice(format!(
         "Released the package set {} of {} packages, for purs {}.",
         set.version,
         set.packages.len(),
         set.compiler
     ));
+    match mirrored {
+        None => {}
+        Some(Ok(tag)) => run
+            .log
+            .notice(format!("Mirrored it for older clients, as {tag}.")),
+        Some(Err(cause)) => run
+            .log
+            .notice(format!("It is not mirrored for older clients: {cause}.")),
+    }
     Ok(())
 }
 
@@ -238,7 +248,14 @@ fn check_result(set: &PackageSet, start: &Start) -> Result<(), PublishError> {
     Err(SetRefusal::NotSelfContained(UpdateError::NotSelfContained { set, gaps }).into())
 }
 
-async fn commit(run: &Run, start: &Start, set: &PackageSet, changes: &Changes) -> Result<(), PublishError> {
+/// Releases the set, and mirrors it in the same transaction; returns what came of that, if it is wanted.
+async fn commit(
+    state: &WorkerState,
+    run: &Run,
+    start: &Start,
+    set: &PackageSet,
+    changes: &Changes,
+) -> Result<Option<Result<String, SubdirError>>, PublishError> {
     let message = changes.message(set.version);
     let release = Release {
         set,
@@ -255,6 +272,14 @@ async fn commit(run: &Run, start: &Start, set: &PackageSet, changes: &Changes) -
         Err(ReleaseError::Moved { latest }) => return Err(SetRefusal::SetMoved { latest }.into()),
         Err(ReleaseError::Database(err)) => return Err(err.into()),
     }
+    let mut mirrored = None;
+    if state.legacy_mirror {
+        mirrored = match docket_index::mirror_package_set(&mut tx, set, &release.by).await {
+            Ok(tag) => Some(Ok(tag)),
+            Err(MirrorError::Subdir(cause)) => Some(Err(cause)),
+            Err(MirrorError::Database(err)) => return Err(err.into()),
+        };
+    }
     tx.commit().await?;
-    Ok(())
+    Ok(mirrored)
 }

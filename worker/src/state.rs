@@ -42,6 +42,8 @@ pub struct WorkerState {
     pub work_dir: PathBuf,
     /// Where package sets are compiled; kept between jobs, so that each compiles only what changed.
     pub package_set_dir: PathBuf,
+    /// Whether package sets are also written in the form of older clients.
+    pub legacy_mirror: bool,
 }
 
 impl WorkerState {

@@ -12,6 +12,8 @@ use std::fs::{self, File};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use docket_index::Repository;
+use docket_index::git::{self, GitViews};
 use docket_jobs::{Actor, Failure, NewJob, Role};
 use docket_test_support::on_both_databases;
 use docket_worker::package_set;
@@ -311,5 +313,53 @@ on_both_databases! {
         let ended = update(&registry, r#"{"packages":{"lists":"1.0.0"}}"#).await;
         assert_eq!((ended.code(), ended.job.attempt), (Some("unavailable"), 5), "{}", ended.log());
         assert_eq!(files_of_sets(&registry).await.len(), 1);
+    }
+
+    /// With the switch on, each set is also a tagged commit in the form of older clients, a second one of a day too.
+    async fn sets_are_mirrored_for_older_clients_when_the_operator_wants_it(db: TestDb) {
+        let mut registry = Registry::new(&db).await;
+        registry.state.legacy_mirror = true;
+        registry.work();
+        add(&registry, &Package::new("prelude", "1.0.0")).await;
+        add(&registry, &Package::new("effect", "1.0.0").depends_on(&["prelude"])).await;
+        let day = registry.jobs.clock().now().date().to_string().replace('-', "");
+        let first = update(&registry, r#"{"packages":{"prelude":"1.0.0"}}"#).await;
+        assert!(first.assert_succeeded().log().contains(&format!("NOTICE Mirrored it for older clients, as psc-0.15.15-{day}.")), "{}", first.log());
+        let second = update(&registry, r#"{"packages":{"effect":"1.0.0"}}"#).await;
+        second.assert_succeeded();
+
+        let view = async |folder: &str| {
+            let views = GitViews::new(registry.dir.path().join(folder), db.db.clone(), registry.state.storage.clone());
+            views.bring_up_to_date(Repository::PackageSets).await.unwrap()
+        };
+        let copy = view("git").await;
+        let ask = async |args: &[&str]| git::git(&copy, args).await.unwrap();
+        assert_eq!(ask(&["log", "--format=%s"]).await, "Update to the 1.1.0 package set.\nUpdate to the 1.0.0 package set.\n");
+        assert!(ask(&["log", "-1", "--format=%B"]).await.trim_end().ends_with(&format!("\n\nJob ID: {}", second.job.id)));
+        let tags = [("0.15.15", "main~1"), (&format!("psc-0.15.15-{day}"), "main~1"), (&format!("psc-0.15.15-{day}-2"), "main")];
+        assert_eq!(ask(&["tag"]).await.lines().collect::<Vec<_>>(), tags.map(|(tag, _)| tag));
+        for (tag, commit) in tags {
+            assert_eq!(ask(&["rev-parse", tag]).await, ask(&["rev-parse", commit]).await);
+        }
+        let latest = ask(&["show", "main:latest-compatible-sets.json"]).await;
+        assert_eq!(latest, format!("{{\n  \"0.15.15\": \"psc-0.15.15-{day}-2\"\n}}\n"));
+        let json: serde_json::Value = serde_json::from_str(&ask(&["show", "main:packages.json"]).await).unwrap();
+        assert_eq!(json["effect"].to_string(), r#"{"dependencies":["prelude"],"repo":"https://github.com/lab/effect.git","version":"v1.0.0"}"#);
+        let dhall = ask(&["show", "main:src/packages.dhall"]).await;
+        assert!(dhall.starts_with("{ effect =\n  { dependencies = [ \"prelude\" ]\n  , repo = "), "{dhall}");
+        let refs = ["for-each-ref"];
+        assert_eq!(git::git(&view("again").await, &refs).await.unwrap(), ask(&refs).await, "every copy is the same");
+    }
+
+    /// Older clients know no folders: the set is released all the same.
+    async fn a_member_in_a_folder_fails_the_mirror_only(db: TestDb) {
+        let mut registry = Registry::new(&db).await;
+        registry.state.legacy_mirror = true;
+        registry.work();
+        add(&registry, &Package::new("core", "1.0.0").in_folder("packages/core")).await;
+        let ended = update(&registry, r#"{"packages":{"core":"1.0.0"}}"#).await;
+        ended.assert_succeeded();
+        assert!(ended.log().contains("NOTICE It is not mirrored for older clients: older clients cannot use core, which lies in the folder packages/core"), "{}", ended.log());
+        assert_eq!(registry.changes().await, 3, "metadata, index line and set");
     }
 }

@@ -208,6 +208,7 @@ async fn worker_state(config: &Config, stores: &Stores) -> anyhow::Result<Worker
         licenses: Arc::new(LicenseDetector::new()?),
         // Absolute, because the sandbox binds it under its own name.
         package_set_dir: config.data_dir.canonicalize()?.join("package-set"),
+        legacy_mirror: config.package_sets.legacy_mirror,
         work_dir: work_dir.canonicalize()?,
     })
 }

@@ -17,6 +17,7 @@ pub(crate) struct Package {
     version: String,
     depends: Vec<String>,
     behaviour: Option<String>,
+    folder: Option<String>,
 }
 
 impl Package {
@@ -26,7 +27,14 @@ impl Package {
             version: version.to_owned(),
             depends: Vec::new(),
             behaviour: None,
+            folder: None,
         }
+    }
+
+    /// Lies in a folder of its repository.
+    pub(crate) fn in_folder(mut self, folder: &str) -> Self {
+        self.folder = Some(folder.to_owned());
+        self
     }
 
     pub(crate) fn depends_on(mut self, names: &[&str]) -> Self {
@@ -79,8 +87,12 @@ pub(crate) async fn add(registry: &Registry, package: &Package) {
         .iter()
         .map(|name| (name, ">=1.0.0 <9.0.0"))
         .collect();
+    let mut location = json!({ "githubOwner": "lab", "githubRepo": name });
+    if let Some(folder) = &package.folder {
+        location["subdir"] = folder.as_str().into();
+    }
     let manifest = json!({
-        "name": name, "version": version, "license": "MIT", "location": { "githubOwner": "lab", "githubRepo": name },
+        "name": name, "version": version, "license": "MIT", "location": location,
         "ref": format!("v{version}"), "dependencies": ranges,
     });
     let manifest = Manifest::from_stored(&manifest.to_string()).unwrap();

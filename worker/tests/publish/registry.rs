@@ -119,6 +119,7 @@ impl Registry {
             public_url: None,
             work_dir: dir.path().join("work"),
             package_set_dir: dir.path().join("package-set"),
+            legacy_mirror: false,
         };
         Self {
             jobs: Jobs::new(db.db.clone(), Clock::system()),
