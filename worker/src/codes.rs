@@ -23,10 +23,10 @@ pub(crate) use codes;
 mod tests {
     use std::collections::BTreeSet;
 
-    use crate::{refusal::Refusal, rejection::Rejection};
+    use crate::{package_set::SetRefusal, refusal::Refusal, rejection::Rejection};
 
     fn catalogue() -> Vec<&'static str> {
-        [Rejection::CATALOGUE, Refusal::CATALOGUE].concat()
+        [Rejection::CATALOGUE, Refusal::CATALOGUE, SetRefusal::CATALOGUE].concat()
     }
 
     #[test]

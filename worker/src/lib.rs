@@ -1,6 +1,6 @@
 //! What gets done: the operations of the registry, one module each, and the sandbox in which compilers run.
 //!
-//! [`publish`], [`unpublish`], [`transfer`] and [`matrix`] tell the stories; the other modules are their means and know nothing of jobs, database or HTTP.
+//! [`publish`], [`unpublish`], [`transfer`], [`matrix`] and [`package_set`] tell the stories; the other modules are their means and know nothing of jobs, database or HTTP.
 
 mod child;
 pub mod chores;
@@ -11,6 +11,7 @@ pub mod license;
 pub mod matrix;
 pub mod outcome;
 pub mod package;
+pub mod package_set;
 pub mod ping;
 pub mod publish;
 pub mod purs;

@@ -28,7 +28,8 @@ use crate::state::WorkerState;
 use crate::work_dir;
 use request::Standing;
 
-pub(crate) use install::{Build as Installed, REGISTRY, install};
+pub(crate) use install::{Build as Installed, REGISTRY, find_tarball, install};
+pub(crate) use plan::describe;
 
 /// The kind of publish jobs.
 pub const KIND: &str = "publish";
@@ -189,7 +190,7 @@ async fn check_license(state: &WorkerState, run: &Run, candidate: &Candidate) ->
 }
 
 /// Runs work on files where it may block.
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, PublishError> + Send + 'static,
 ) -> Result<T, PublishError> {
     match tokio::task::spawn_blocking(work).await {

@@ -52,6 +52,15 @@ pub enum Graphed {
     Failed(Report),
 }
 
+/// What `purs compile` said.
+#[derive(Debug)]
+pub enum Compiled {
+    /// It compiles, with these warnings.
+    Done(Report),
+    /// It does not.
+    Failed(Report),
+}
+
 /// Whether a compiler of this version can be asked for a module graph.
 #[must_use]
 pub fn has_graph(version: Version) -> bool {
@@ -87,20 +96,43 @@ impl Purs<'_> {
         globs: &[String],
         read_only: &[PathBuf],
     ) -> Result<Report, PublishError> {
-        let compiled = self.try_compile(work_dir, globs, read_only).await;
-        compiled.map_err(|err| match (err, disk::full_at(work_dir)) {
-            // What a compiler says that could not write is no word about the package.
-            (PublishError::Rejected(_), Some(full)) => PublishError::local("compile the package")(full),
-            (err, _) => err,
-        })
+        match self.try_compile(work_dir, globs, read_only).await? {
+            Compiled::Done(report) => Ok(report),
+            Compiled::Failed(report) => Err(Rejection::CompileFailed {
+                compiler: self.compiler.version,
+                report: report.render_errors(),
+            }
+            .into()),
+        }
     }
 
-    async fn try_compile(
+    /// Like [`Purs::compile`], where errors in the modules are an answer too.
+    ///
+    /// # Errors
+    ///
+    /// A rejection when the compiler misbehaves; [`PublishError::Local`] when it failed on a disk that is full.
+    pub async fn try_compile(
         &self,
         work_dir: &Path,
         globs: &[String],
         read_only: &[PathBuf],
-    ) -> Result<Report, PublishError> {
+    ) -> Result<Compiled, PublishError> {
+        let compiled = self.run_compile(work_dir, globs, read_only).await;
+        match (compiled, disk::full_at(work_dir)) {
+            // What a compiler says that could not write is no word about the package.
+            (Err(PublishError::Rejected(_)) | Ok(Compiled::Failed(_)), Some(full)) => {
+                Err(PublishError::local("compile the package")(full))
+            }
+            (compiled, _) => compiled,
+        }
+    }
+
+    async fn run_compile(
+        &self,
+        work_dir: &Path,
+        globs: &[String],
+        read_only: &[PathBuf],
+    ) -> Result<Compiled, PublishError> {
         let mut output = self.run("compile", work_dir, globs, read_only).await?;
         for _ in 1..ATTEMPTS {
             if !is_known_race(&output) {
@@ -110,13 +142,9 @@ impl Purs<'_> {
         }
         let report = self.report(&output)?;
         if output.exit_code == 0 && report.errors.is_empty() {
-            return Ok(report);
+            return Ok(Compiled::Done(report));
         }
-        Err(Rejection::CompileFailed {
-            compiler: self.compiler.version,
-            report: report.render_errors(),
-        }
-        .into())
+        Ok(Compiled::Failed(report))
     }
 
     async fn run(

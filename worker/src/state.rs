@@ -40,6 +40,10 @@ pub struct WorkerState {
     pub public_url: Option<Arc<str>>,
     /// Each job works in a directory of its own below this one, which is gone when the job ends.
     pub work_dir: PathBuf,
+    /// Where package sets are compiled; kept between jobs, so that each compiles only what changed.
+    pub package_set_dir: PathBuf,
+    /// Whether package sets are also written in the form of older clients.
+    pub legacy_mirror: bool,
 }
 
 impl WorkerState {

@@ -9,7 +9,11 @@ use crate::name::PackageName;
 use crate::time::Date;
 use crate::version::Version;
 
+pub mod candidates;
 pub mod changes;
+pub mod checks;
+pub mod dependencies;
+pub mod legacy;
 
 /// The file `package-sets/VERSION.json` of the registry repository (registry spec, section 2.5). Never changed once
 /// released.
@@ -30,6 +34,17 @@ pub struct PackageSet {
 json_object!(PackageSet);
 
 impl PackageSet {
+    /// What the first set of a registry starts from: version 0.0.0, without members. It is never released; whatever is
+    /// added to it makes the set 1.0.0.
+    pub fn before_the_first(compiler: Version, published: Date) -> Self {
+        Self {
+            version: Version::new(0, 0, 0),
+            compiler,
+            published,
+            packages: BTreeMap::new(),
+        }
+    }
+
     /// Reads the text of a package set file.
     ///
     /// # Errors

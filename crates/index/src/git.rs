@@ -1,4 +1,4 @@
-//! The two git repositories that clients clone: bare copies made from the change feed.
+//! The git repositories that clients clone: bare copies made from the change feed.
 //!
 //! A repository is a pure function of the feed, so every process that plays it makes the same commits with the same hashes. How far a copy has come
 //! is not stored anywhere: it is the number of commits since the base.
@@ -67,7 +67,7 @@ pub struct GitViews {
     db: Db,
     storage: Storage,
     /// The feed's position each copy has reached, so that an unchanged copy costs one query.
-    reached: Arc<[tokio::sync::Mutex<i64>; 2]>,
+    reached: Arc<[tokio::sync::Mutex<i64>; Repository::ALL.len()]>,
 }
 
 impl GitViews {
@@ -77,7 +77,7 @@ impl GitViews {
             folder: Arc::new(folder),
             db,
             storage,
-            reached: Arc::new([(-1).into(), (-1).into()]),
+            reached: Arc::new(Repository::ALL.map(|_| (-1).into())),
         }
     }
 

@@ -25,17 +25,18 @@ impl ByJob {
         content: Option<String>,
     ) -> Result<(), Error> {
         let files = vec![ChangeFile { path, content }];
-        self.append_all(tx, repository, message, files).await
+        self.append_all(tx, repository, message, files).await?;
+        Ok(())
     }
 
-    /// Appends a commit of several files.
+    /// Appends a commit of several files and returns its `seq`.
     pub(crate) async fn append_all(
         &self,
         tx: &mut Tx,
         repository: Repository,
         message: &str,
         files: Vec<ChangeFile>,
-    ) -> Result<(), Error> {
+    ) -> Result<i64, Error> {
         let change = NewChange {
             repository,
             at: self.at,
@@ -44,8 +45,7 @@ impl ByJob {
             job_id: Some(self.job_id.clone()),
             files,
         };
-        changes::append(tx, &change).await?;
-        Ok(())
+        changes::append(tx, &change).await
     }
 
     /// Appends the commit of a package's metadata file, in the words of registry.md §3.8.

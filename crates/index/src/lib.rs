@@ -1,6 +1,6 @@
 //! The published state of the registry: packages, versions, manifests, package sets, and the feed of their changes.
 //!
-//! The database is the system of record. What clients read elsewhere, the two git repositories and the HTTP index,
+//! The database is the system of record. What clients read elsewhere, the git repositories and the HTTP index,
 //! is made from it: see [`git`] and ARCHITECTURE.md, "What is true where".
 
 mod builds;
@@ -9,7 +9,9 @@ pub mod export;
 pub mod git;
 pub mod import;
 mod job_change;
+mod mirror;
 mod publish;
+mod release;
 mod solver_index;
 mod store;
 pub mod tarballs;
@@ -21,7 +23,9 @@ use docket_db::{Migration, Product};
 pub use builds::{commit_metadata, record_build};
 pub use dependants::{Dependant, list_dependants, list_sets_holding};
 pub use job_change::ByJob;
+pub use mirror::{MirrorError, mirror_package_set};
 pub use publish::{Publication, PublishError, bootstrap, publish};
+pub use release::{Release, ReleaseError, find_release_by, release_package_set};
 pub use solver_index::{list_installable, load as load_solver_index};
 pub use store::{
     builds::{Build, Outcome, list as list_builds},
@@ -48,6 +52,12 @@ pub const TABLES: Product = Product {
             name: "0002_builds",
             sqlite: include_str!("../../../migrations/registry/sqlite/0002_builds.sql"),
             postgres: include_str!("../../../migrations/registry/postgres/0002_builds.sql"),
+        },
+        Migration {
+            version: 3,
+            name: "0003_change_tag",
+            sqlite: include_str!("../../../migrations/registry/sqlite/0003_change_tag.sql"),
+            postgres: include_str!("../../../migrations/registry/postgres/0003_change_tag.sql"),
         },
     ],
 };

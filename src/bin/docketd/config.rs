@@ -37,6 +37,8 @@ pub struct Config {
     pub health: Health,
     /// The `[operations]` section.
     pub operations: Operations,
+    /// The `[package_sets]` section.
+    pub package_sets: PackageSets,
     /// The `[schedules]` section.
     pub schedules: Schedules,
     /// The `[sources]` section.
@@ -57,6 +59,7 @@ impl Default for Config {
             database: Database::default(),
             health: Health::default(),
             operations: Operations::default(),
+            package_sets: PackageSets::default(),
             schedules: Schedules::default(),
             sources: Sources::default(),
             compilers: Compilers::default(),
@@ -202,6 +205,15 @@ impl Operations {
             trustee_hours: self.trustee_unpublish_hours,
         }
     }
+}
+
+/// The `[package_sets]` section.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PackageSets {
+    /// Whether each released set is also written in the form of older clients, to the repository `package-sets`. Default
+    /// false.
+    pub legacy_mirror: bool,
 }
 
 /// The `[sources]` section.

@@ -9,8 +9,8 @@ use docket_index::{git::GitViews, tarballs::Tarballs};
 use docket_jobs::{Clock, Jobs, worker};
 use docket_storage::Storage;
 use docket_worker::{
-    WorkerState, chores, compiler::Compilers, license::LicenseDetector, matrix, package::SizeRules, ping,
-    publish, sandbox::Sandbox, source::git::SourceConfig, transfer, unpublish,
+    WorkerState, chores, compiler::Compilers, license::LicenseDetector, matrix, package::SizeRules,
+    package_set, ping, publish, sandbox::Sandbox, source::git::SourceConfig, transfer, unpublish,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -110,6 +110,7 @@ impl Server {
                 matrix::handler(state.clone()),
                 matrix::plan_handler(state.clone()),
                 matrix::commit_handler(),
+                package_set::handler(state.clone()),
             ];
             handlers.extend(chores::handlers(&state, &config.health.task_pings()?));
             matrix::greet_compiler(&jobs, &state.compilers).await?;
@@ -206,6 +207,8 @@ async fn worker_state(config: &Config, stores: &Stores) -> anyhow::Result<Worker
             .map(|url| Arc::from(url.trim_end_matches('/'))),
         licenses: Arc::new(LicenseDetector::new()?),
         // Absolute, because the sandbox binds it under its own name.
+        package_set_dir: config.data_dir.canonicalize()?.join("package-set"),
+        legacy_mirror: config.package_sets.legacy_mirror,
         work_dir: work_dir.canonicalize()?,
     })
 }

@@ -81,7 +81,7 @@ async fn solve(
 }
 
 /// An author should know what the checks are worth.
-fn describe(state: &WorkerState, run: &Run, compiler: &Compiler) {
+pub(crate) fn describe(state: &WorkerState, run: &Run, compiler: &Compiler) {
     if compiler.is_stand_in {
         run.log.warn(format!(
             "purs {} is Docket's built-in stand-in here: it checks module headers and imports, and compiles nothing.",

@@ -20,6 +20,7 @@ use docket_worker::WorkerState;
 use docket_worker::compiler::Compilers;
 use docket_worker::license::LicenseDetector;
 use docket_worker::package::SizeRules;
+use docket_worker::package_set;
 use docket_worker::publish;
 use docket_worker::sandbox::{Limits, Sandbox, SandboxChoice};
 use docket_worker::source::git::SourceConfig;
@@ -117,6 +118,8 @@ impl Registry {
             licenses: Arc::new(LicenseDetector::new().unwrap()),
             public_url: None,
             work_dir: dir.path().join("work"),
+            package_set_dir: dir.path().join("package-set"),
+            legacy_mirror: false,
         };
         Self {
             jobs: Jobs::new(db.db.clone(), Clock::system()),
@@ -136,6 +139,7 @@ impl Registry {
             matrix::handler(self.state.clone()),
             matrix::plan_handler(self.state.clone()),
             matrix::commit_handler(),
+            package_set::handler(self.state.clone()),
         ]);
     }
 

@@ -68,14 +68,19 @@ impl Changes {
 
     /// Returns how much of the set's version these changes raise; `None` when they change nothing that counts.
     ///
-    /// Positions are taken literally: 0.7.0 to 0.8.0 of a package is a minor change.
+    /// Positions are taken literally: 0.7.0 to 0.8.0 of a package is a minor change. The first set of a registry is 1.0.0.
     pub fn bump(&self, set: &PackageSet) -> Option<Bump> {
         let compiler =
             |bump: fn(Version) -> Version| self.compiler.is_some_and(|new| new >= bump(set.compiler));
         let update =
             |bump: fn(Version) -> Version| self.updated.values().any(|(old, new)| *new >= bump(*old));
 
-        if compiler(Version::bump_minor) || !self.removed.is_empty() || update(Version::bump_major) {
+        let is_first = set.version == Version::new(0, 0, 0) && !self.added.is_empty();
+        if is_first
+            || compiler(Version::bump_minor)
+            || !self.removed.is_empty()
+            || update(Version::bump_major)
+        {
             Some(Bump::Major)
         } else if compiler(Version::bump_patch) || !self.added.is_empty() || update(Version::bump_minor) {
             Some(Bump::Minor)
@@ -209,6 +214,18 @@ mod tests {
                 "{compiler:?} {wanted:?}"
             );
         }
+    }
+
+    #[test]
+    fn the_first_set_is_1_0_0() {
+        let start = PackageSet::before_the_first(version("0.15.15"), "2026-08-18".parse().unwrap());
+        let wanted = [("prelude".parse().unwrap(), Some(version("6.0.1")))].into();
+        let changes = Changes::between(&start, None, &wanted);
+        let first = changes.apply(&start, "2026-08-19".parse().unwrap()).unwrap();
+        assert_eq!(
+            json_packages(&first),
+            r#"{"version":"1.0.0","compiler":"0.15.15","published":"2026-08-19","packages":{"prelude":"6.0.1"}}"#
+        );
     }
 
     #[test]

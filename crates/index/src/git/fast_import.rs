@@ -35,9 +35,9 @@ pub(super) async fn play(path: &Path, changes: &[Change], first: bool) -> Result
 
 fn stream(changes: &[Change], first: bool) -> Vec<u8> {
     let mut out = Vec::new();
-    for (position, Change { change, .. }) in changes.iter().enumerate() {
+    for (position, Change { seq, change, tags }) in changes.iter().enumerate() {
         let seconds = change.at.millis().div_euclid(1000);
-        out.extend(format!("commit {BRANCH}\n").bytes());
+        out.extend(format!("commit {BRANCH}\nmark :{seq}\n").bytes());
         out.extend(format!("author {} {seconds} +0000\n", change.author).bytes());
         out.extend(format!("committer {} {seconds} +0000\n", change.author).bytes());
         data(&mut out, &change.message);
@@ -54,6 +54,9 @@ fn stream(changes: &[Change], first: bool) -> Vec<u8> {
             }
         }
         out.push(b'\n');
+        for tag in tags {
+            out.extend(format!("reset refs/tags/{tag}\nfrom :{seq}\n\n").bytes());
+        }
     }
     out.extend(b"done\n");
     out

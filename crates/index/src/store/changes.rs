@@ -5,24 +5,27 @@ use std::{fmt, str::FromStr};
 use docket_core::time::Timestamp;
 use docket_db::{Error, Tx, execute, on};
 
-/// One of the two repositories that clients clone.
+/// One of the repositories that clients clone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Repository {
     /// `metadata/` and `package-sets/`.
     Registry,
     /// The manifest index.
     RegistryIndex,
+    /// Package sets for older clients; without a commit unless the operator wants it.
+    PackageSets,
 }
 
 impl Repository {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Registry, Self::RegistryIndex];
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Registry, Self::RegistryIndex, Self::PackageSets];
 
     /// Its name, in the database and in URLs.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Registry => "registry",
             Self::RegistryIndex => "registry-index",
+            Self::PackageSets => "package-sets",
         }
     }
 }
@@ -33,7 +36,7 @@ impl fmt::Display for Repository {
     }
 }
 
-/// A name that is neither of the two.
+/// A name that is none of them.
 #[derive(Debug, thiserror::Error)]
 #[error("there is no repository `{0}`")]
 pub struct UnknownRepository(String);
@@ -82,6 +85,8 @@ pub struct Change {
     pub seq: i64,
     /// What was recorded.
     pub change: NewChange,
+    /// The tags that its commit has.
+    pub tags: Vec<String>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -136,7 +141,7 @@ pub(crate) async fn lock(tx: &mut Tx) -> Result<(), Error> {
     Ok(())
 }
 
-/// Returns up to `limit` changes after `seq`, oldest first, of one repository or of both.
+/// Returns up to `limit` changes after `seq`, oldest first, of one repository or of all.
 pub async fn list(
     tx: &mut Tx,
     repository: Option<Repository>,
@@ -150,6 +155,7 @@ pub async fn list(
         ORDER BY seq
         LIMIT $3";
     const FILES: &str = "SELECT path, content FROM change_file WHERE seq = $1 ORDER BY path";
+    const TAGS: &str = "SELECT name FROM change_tag WHERE seq = $1 ORDER BY name";
     let rows: Vec<ChangeRow> = on!(&mut *tx, conn => sqlx::query_as(SQL)
         .bind(after_seq)
         .bind(repository.map_or("", Repository::as_str))
@@ -163,6 +169,13 @@ pub async fn list(
             .repository
             .parse()
             .map_err(Error::corrupt("change", "repository", row.seq))?;
+        // Only this one has tags, and the others have thousands of changes.
+        let tags: Vec<String> = match repository {
+            Repository::PackageSets => {
+                on!(&mut *tx, conn => sqlx::query_scalar(TAGS).bind(row.seq).fetch_all(conn))?
+            }
+            Repository::Registry | Repository::RegistryIndex => Vec::new(),
+        };
         let change = NewChange {
             repository,
             at: Timestamp::from_millis(row.at),
@@ -171,9 +184,62 @@ pub async fn list(
             job_id: row.job_id,
             files,
         };
-        changes.push(Change { seq: row.seq, change });
+        changes.push(Change {
+            seq: row.seq,
+            change,
+            tags,
+        });
     }
     Ok(changes)
+}
+
+/// Puts the tag `name` on the commit of the change `seq`.
+pub(crate) async fn put_tag(tx: &mut Tx, seq: i64, name: &str) -> Result<(), Error> {
+    const SQL: &str = "INSERT INTO change_tag (seq, name) VALUES ($1, $2)";
+    execute!(tx, sqlx::query(SQL).bind(seq).bind(name))?;
+    Ok(())
+}
+
+/// Returns the tags of `repository`.
+pub(crate) async fn list_tags(tx: &mut Tx, repository: Repository) -> Result<Vec<String>, Error> {
+    const SQL: &str = "
+        SELECT change_tag.name
+        FROM change_tag JOIN change ON change.seq = change_tag.seq
+        WHERE change.repository = $1";
+    on!(tx, conn => sqlx::query_scalar(SQL).bind(repository.as_str()).fetch_all(conn))
+}
+
+/// Returns the newest text of a file in `repository`; `None` when there is none, or it was deleted.
+pub(crate) async fn find_file(
+    tx: &mut Tx,
+    repository: Repository,
+    path: &str,
+) -> Result<Option<String>, Error> {
+    const SQL: &str = "
+        SELECT change_file.content
+        FROM change_file JOIN change ON change.seq = change_file.seq
+        WHERE change.repository = $1 AND change_file.path = $2
+        ORDER BY change.seq DESC
+        LIMIT 1";
+    let newest: Option<Option<String>> = on!(tx, conn => sqlx::query_scalar(SQL)
+        .bind(repository.as_str())
+        .bind(path)
+        .fetch_optional(conn))?;
+    Ok(newest.flatten())
+}
+
+/// Returns the paths in `repository` that a job changed.
+pub(crate) async fn list_paths_by(
+    tx: &mut Tx,
+    repository: Repository,
+    job_id: &str,
+) -> Result<Vec<String>, Error> {
+    const SQL: &str = "
+        SELECT change_file.path
+        FROM change JOIN change_file ON change_file.seq = change.seq
+        WHERE change.repository = $1 AND change.job_id = $2
+        ORDER BY change.seq, change_file.path";
+    on!(tx, conn => sqlx::query_scalar(SQL).bind(repository.as_str()).bind(job_id).fetch_all(conn))
 }
 
 /// Returns the `seq` of the newest change, 0 before the first.
