@@ -1,0 +1,6 @@
+//! What the client and the judge of tokens promise, against a stand-in for GitHub that speaks the real protocol.
+
+mod calls;
+mod fixture;
+mod trouble;
+mod trustees;
