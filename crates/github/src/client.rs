@@ -1,5 +1,7 @@
 //! The calls.
 
+use std::time::Duration;
+
 use docket_core::time::Timestamp;
 use http::header::{AUTHORIZATION, CACHE_CONTROL};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
@@ -9,14 +11,14 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::transport::Transport;
-use crate::{Clock, Config, Error, Login, Repository, Team, Token};
+use crate::{Clock, Config, Error, Limits, Login, Repository, Team, Token};
 
 /// GitHub's API, seen with our token. Cheap to clone; clones share connections, memory and rate limit.
 #[derive(Debug, Clone)]
 pub struct Client {
     crab: Octocrab,
     team: Option<Team>,
-    limit_pages: usize,
+    limits: Limits,
 }
 
 /// A tag of a repository.
@@ -101,8 +103,13 @@ impl Client {
         Ok(Self {
             crab,
             team: config.team.clone(),
-            limit_pages: config.limits.pages,
+            limits: config.limits.clone(),
         })
+    }
+
+    /// Returns how long to wait before something is tried again.
+    pub(crate) fn retry_pauses(&self) -> &[Duration] {
+        &self.limits.retry_pauses
     }
 
     /// Returns whose token `token` is.
@@ -116,6 +123,23 @@ impl Client {
             .get_with_headers("/user", None::<&()>, Some(headers))
             .await?;
         Ok(owner.login)
+    }
+
+    /// Returns whose token we hold; `None` when it is a program's.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`] when GitHub does not know it, or we hold none.
+    pub async fn account(&self) -> Result<Option<Login>, Error> {
+        let owner: Result<Account, octocrab::Error> = self.crab.get("/user", None::<&()>).await;
+        match owner.map_err(Error::from) {
+            Ok(owner) => Ok(Some(owner.login)),
+            // As GitHub answers to the token of a workflow or an app.
+            Err(Error::Refused {
+                status: StatusCode::FORBIDDEN,
+                ..
+            }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Returns the members of the team.
@@ -240,7 +264,7 @@ impl Client {
     ) -> Result<Vec<T>, Error> {
         let mut next: Option<Uri> = Some(route.parse().expect("routes are made of checked names"));
         let mut items = Vec::new();
-        for _ in 0..self.limit_pages {
+        for _ in 0..self.limits.pages {
             let Some(page) = next else { return Ok(items) };
             let response = self.crab._get_with_headers(page, Some(headers.clone())).await?;
             let page: Page<T> = Page::from_response(octocrab::map_github_error(response).await?).await?;
@@ -251,7 +275,7 @@ impl Client {
             None => Ok(items),
             Some(_) => Err(Error::TooMany {
                 what,
-                limit_pages: self.limit_pages,
+                limit_pages: self.limits.pages,
             }),
         }
     }

@@ -29,6 +29,8 @@ pub enum Fault {
     },
     /// This status, with a body as GitHub writes it.
     Status(u16),
+    /// The request is carried out, but the answer is a 502.
+    LostAnswer,
     /// 200, with a body that is no JSON.
     Garbage,
     /// 200, with a body of so many bytes.

@@ -25,9 +25,9 @@ impl Fixture {
         github.team("lab", "packaging", &["alice", "Bob"]);
         let config = Config {
             api_url: github.url().to_owned(),
-            team: Some(Team::new("lab", "packaging").unwrap()),
-            bot: Some("docket-bot".parse().unwrap()),
-            token: Some(STAND_IN_TOKEN.parse().unwrap()),
+            team: Some(Team::new("lab", "packaging").expect("a team")),
+            bot: Some("docket-bot".parse().expect("a login")),
+            token: Some(STAND_IN_TOKEN.parse().expect("a token")),
             limits: Limits {
                 retry_pauses: vec![Duration::ZERO, Duration::ZERO],
                 ..Limits::default()
@@ -45,7 +45,7 @@ impl Fixture {
     }
 
     pub fn client(&self) -> Client {
-        Client::new(&self.config, self.clock.clone()).unwrap()
+        Client::new(&self.config, self.clock.clone()).expect("a client")
     }
 
     pub fn trustees(&self) -> Trustees {
@@ -66,7 +66,7 @@ impl Fixture {
 }
 
 pub fn repository(name: &str) -> Repository {
-    name.parse().unwrap()
+    name.parse().expect("a repository")
 }
 
 /// The time `secs` seconds after the start.

@@ -2,5 +2,6 @@
 
 mod calls;
 mod fixture;
+mod thread;
 mod trouble;
 mod trustees;

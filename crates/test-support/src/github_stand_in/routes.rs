@@ -50,6 +50,10 @@ impl State {
         let asker = self.asker(headers);
         let conditional = headers.get("if-none-match").cloned();
         let answer = match self.faults.pop_front() {
+            Some(fault @ Fault::LostAnswer) => {
+                self.route(method, uri, &asker, body);
+                trouble(fault)
+            }
             Some(fault) => trouble(fault),
             None => {
                 let mut answer = self.route(method, uri, &asker, body);
@@ -296,6 +300,7 @@ impl State {
 fn trouble(fault: Fault) -> Option<Answer> {
     Some(match fault {
         Fault::Silence => return None,
+        Fault::LostAnswer => Answer::refusal(502, "Bad Gateway"),
         Fault::RateLimited { reset } => Answer::refusal(403, "API rate limit exceeded for user ID 1.")
             .with("x-ratelimit-limit", &LIMIT.to_string())
             .with("x-ratelimit-remaining", "0")
