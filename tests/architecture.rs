@@ -138,6 +138,16 @@ fn only_core_names_ssh_key() {
 }
 
 #[test]
+fn only_github_names_octocrab() {
+    only(
+        &workspace(),
+        "octocrab",
+        &["docket-github"],
+        "how GitHub is asked is a secret of docket-github",
+    );
+}
+
+#[test]
 fn the_client_needs_no_server() {
     let servers = [
         "docket-db",
@@ -149,12 +159,9 @@ fn the_client_needs_no_server() {
         "sqlx",
         "axum",
     ];
-    never(
-        &workspace(),
-        "docket-client",
-        &servers,
-        "a client must not drag a server along",
-    );
+    let reason = "a client must not drag a server along";
+    never(&workspace(), "docket-client", &servers, reason);
+    never(&workspace(), "docket-github", &servers, reason);
 }
 
 #[test]

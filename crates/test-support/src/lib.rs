@@ -1,6 +1,7 @@
-//! What tests share: a fresh, real database for each test, on both kinds. Only ever a dev-dependency.
+//! What tests share: a fresh, real database for each test, on both kinds, and a stand-in for GitHub. Only ever a dev-dependency.
 
 mod database;
+pub mod github_stand_in;
 mod ssh;
 
 pub use database::{TestDb, postgres, sqlite};
