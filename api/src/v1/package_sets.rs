@@ -8,7 +8,6 @@ use axum::{
 };
 use docket_core::{
     digest::Sha256,
-    json,
     operation::{PackageSetRequest, PackageSetUpdate, Signed},
     signature::Form,
 };
@@ -45,19 +44,14 @@ pub(super) async fn package_sets(
         .await
         .map_err(refused)?;
     let form = admitted.as_ref().and_then(|admitted| admitted.form);
-    let payload = json::to_compact(&update);
-    // The same update is one job while it is active; with a nonce in it, for ever.
-    let same = if form == Some(Form::Sshsig) {
-        &request.payload
-    } else {
-        &payload
-    };
-    let dedup_key = format!("packageset/{}", Sha256::of(same.as_bytes()).hex());
-    let new = NewJob {
-        locks: vec!["package-sets".to_owned()],
+    let mut new = NewJob {
         actor: admitted.map(|admitted| admitted.actor),
-        ..NewJob::new("packageset", payload, dedup_key)
+        ..NewJob::package_set(&update)
     };
+    // The same update is one job while it is active; with a nonce in it, for ever.
+    if form == Some(Form::Sshsig) {
+        new.dedup_key = format!("packageset/{}", Sha256::of(request.payload.as_bytes()).hex());
+    }
     submit(&state.jobs, &headers, &new, async |_tx, earlier| {
         Ok(match form {
             Some(Form::Sshsig) => Earlier::Answers,

@@ -1,7 +1,7 @@
 //! `POST /api/v1/publish`.
 
 use axum::{Json, body::Body, extract::State, http::HeaderMap};
-use docket_core::{digest::Sha256, json, operation::Publish};
+use docket_core::operation::Publish;
 use docket_jobs::{JobState, Jobs, NewJob};
 
 use super::{
@@ -22,17 +22,7 @@ pub(super) async fn publish(
 ) -> Result<Json<Accepted>, V1Error> {
     let operation: Publish = EXPECTED.take(&headers, body).await?;
     let Publish { name, version, .. } = &operation;
-    let payload = json::to_compact(&operation);
-    let dedup_key = format!(
-        "publish/{name}/{version}/{}",
-        Sha256::of(payload.as_bytes()).hex()
-    );
-    let new = NewJob {
-        package_name: Some(name.clone()),
-        package_version: Some(*version),
-        locks: vec![format!("package/{name}")],
-        ..NewJob::new("publish", payload, dedup_key)
-    };
+    let new = NewJob::publish(&operation);
     submit(&jobs, &headers, &new, async |tx, earlier| {
         if earlier.state != JobState::Succeeded {
             return Ok(Earlier::Ignored);

@@ -7,8 +7,6 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
 };
 use docket_core::{
-    digest::Sha256,
-    json,
     name::PackageName,
     operation::{PackageSetRequest, Signed, SignedOperation},
     signature::Form,
@@ -22,10 +20,7 @@ use super::{
     body::Expected,
     submit::{Accepted, Earlier, submit},
 };
-use crate::{
-    ApiState,
-    authority::{Admitted, Here},
-};
+use crate::{ApiState, authority::Here};
 
 const EXPECTED: Expected = Expected {
     what: "a signed operation",
@@ -69,7 +64,10 @@ async fn accept(
     };
     let admitted = state.authority.admit_to_package(&headers, &signed, &owners, here);
     let admitted = admitted.await.map_err(refused)?;
-    let new = new_job(kind, signed, &operation, &admitted);
+    let new = NewJob {
+        actor: Some(admitted.actor),
+        ..NewJob::signed(&signed, &operation)
+    };
     submit(&state.jobs, &headers, &new, async |tx, earlier| {
         settle(tx, earlier, &operation, admitted.form).await
     })
@@ -115,21 +113,6 @@ async fn owners_of(state: &ApiState, name: &PackageName) -> Result<Vec<docket_co
                 .detail(format!("There is no package {name} in this registry.")),
         ),
         Err(error) => Err(Problem::internal(&error)),
-    }
-}
-
-fn new_job(kind: &'static str, signed: Signed, operation: &SignedOperation, admitted: &Admitted) -> NewJob {
-    let digest = Sha256::of(signed.payload.as_bytes()).hex();
-    let (name, version) = match operation {
-        SignedOperation::Unpublish(unpublish) => (&unpublish.name, Some(unpublish.version)),
-        SignedOperation::Transfer(transfer) => (&transfer.name, None),
-    };
-    NewJob {
-        package_name: Some(name.clone()),
-        package_version: version,
-        locks: vec![format!("package/{name}")],
-        actor: Some(admitted.actor.clone()),
-        ..NewJob::new(kind, json::to_compact(&signed), format!("{kind}/{name}/{digest}"))
     }
 }
 

@@ -8,6 +8,7 @@ mod actor;
 mod clock;
 mod job;
 mod log;
+mod operations;
 mod run;
 mod schedule;
 mod signal;
@@ -122,6 +123,14 @@ impl Jobs {
     /// When the database fails.
     pub async fn list(&self, tx: &mut Tx, filter: &JobFilter) -> Result<Vec<Job>, Error> {
         store::jobs::list(tx, filter).await
+    }
+
+    /// Counts the jobs that have not ended, by kind and state.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_active(&self, tx: &mut Tx) -> Result<Vec<(String, JobState, i64)>, Error> {
+        store::jobs::count_active(tx).await
     }
 
     /// Returns the log lines of `job` that pass `filter`, in its order.

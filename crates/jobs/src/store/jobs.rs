@@ -3,7 +3,7 @@
 use docket_core::time::Timestamp;
 use docket_db::{Error, Tx, execute, on};
 
-use crate::{Enqueued, Job, JobId, NewJob, signal};
+use crate::{Enqueued, Job, JobId, JobState, NewJob, signal};
 
 /// The order of a list of jobs, by creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -205,4 +205,21 @@ pub(crate) async fn list(tx: &mut Tx, filter: &JobFilter) -> Result<Vec<Job>, Er
         .bind(filter.kinds.join(","))
         .fetch_all(conn))?;
     rows.into_iter().map(JobRow::into_job).collect()
+}
+
+/// Counts the jobs that have not ended, by kind and state.
+pub(crate) async fn count_active(tx: &mut Tx) -> Result<Vec<(String, JobState, i64)>, Error> {
+    const SQL: &str = "
+        SELECT kind, state, count(*)
+        FROM job
+        WHERE state IN ('queued', 'running')
+        GROUP BY kind, state
+        ORDER BY kind, state";
+    let rows: Vec<(String, String, i64)> = on!(tx, conn => sqlx::query_as(SQL).fetch_all(conn))?;
+    rows.into_iter()
+        .map(|(kind, state, count)| {
+            let state = state.parse().map_err(Error::corrupt("job", "state", &kind))?;
+            Ok((kind, state, count))
+        })
+        .collect()
 }
