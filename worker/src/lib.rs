@@ -15,6 +15,7 @@ pub mod package_set;
 pub mod ping;
 pub mod publish;
 pub mod purs;
+pub mod push;
 pub mod refusal;
 pub mod rejection;
 pub mod sandbox;
@@ -26,3 +27,17 @@ pub mod unpublish;
 mod work_dir;
 
 pub use state::WorkerState;
+
+/// Returns what runs the operations of the registry and what follows from them; [`chores::handlers`] are beside these.
+#[must_use]
+pub fn handlers(state: &WorkerState) -> Vec<docket_jobs::worker::Handler> {
+    vec![
+        publish::handler(state.clone()),
+        unpublish::handler(state.clone()),
+        transfer::handler(state.clone()),
+        package_set::handler(state.clone()),
+        matrix::handler(state.clone()),
+        matrix::plan_handler(state.clone()),
+        matrix::commit_handler(),
+    ]
+}

@@ -5,6 +5,7 @@
 
 mod command;
 mod fast_import;
+pub mod remote;
 
 use std::{
     fs::{self, File},
@@ -147,6 +148,19 @@ impl GitViews {
         for reached in self.reached.iter() {
             *reached.lock().await = -1;
         }
+    }
+
+    /// Returns the `seq` of the change that the copy of `repository` holds last; `None` when it has no commit.
+    pub(crate) async fn seq_of_copy(&self, repository: Repository) -> Result<Option<i64>, Error> {
+        let path = self.path(repository);
+        let Some(position) = self.position(repository, &path).await? else {
+            return Ok(None);
+        };
+        if !self.has_commits(&path).await? {
+            return Ok(None);
+        }
+        let mut tx = self.db.read().await?;
+        Ok(changes::seq_at(&mut tx, repository, position).await?)
     }
 
     /// How many changes the copy at `path` has played; `None` when there is no usable copy.

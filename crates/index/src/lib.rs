@@ -31,7 +31,11 @@ pub use store::{
     builds::{Build, Outcome, list as list_builds},
     changes::{Change, ChangeFile, NewChange, Repository, last_seq, list as list_changes},
     package_sets::{find as find_package_set, latest as latest_package_set, list as list_package_sets},
-    packages::{find_by_hash, find_index_file, find_metadata, list_locations, list_manifests, list_names},
+    packages::{
+        find_by_hash, find_index_file, find_metadata, list_locations, list_manifests, list_names,
+        list_published_since,
+    },
+    pushes::{PushState, Reached, list as list_push_states},
 };
 pub use transfer::{TransferError, transfer};
 pub use unpublish::{UnpublishError, Withdrawal, unpublish};
@@ -58,6 +62,12 @@ pub const TABLES: Product = Product {
             name: "0003_change_tag",
             sqlite: include_str!("../../../migrations/registry/sqlite/0003_change_tag.sql"),
             postgres: include_str!("../../../migrations/registry/postgres/0003_change_tag.sql"),
+        },
+        Migration {
+            version: 4,
+            name: "0004_push",
+            sqlite: include_str!("../../../migrations/registry/sqlite/0004_push.sql"),
+            postgres: include_str!("../../../migrations/registry/postgres/0004_push.sql"),
         },
     ],
 };

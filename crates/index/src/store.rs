@@ -5,4 +5,5 @@ pub mod builds;
 pub mod changes;
 pub mod package_sets;
 pub mod packages;
+pub mod pushes;
 pub mod tarball_source;

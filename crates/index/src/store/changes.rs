@@ -257,6 +257,25 @@ pub(crate) async fn seq_at(tx: &mut Tx, repository: Repository, position: i64) -
     on!(tx, conn => sqlx::query_scalar(SQL).bind(repository.as_str()).bind(position - 1).fetch_optional(conn))
 }
 
+/// Returns how many changes of `repository` come after `seq`.
+pub(crate) async fn count_after(tx: &mut Tx, repository: Repository, seq: i64) -> Result<i64, Error> {
+    const SQL: &str = "SELECT count(*) FROM change WHERE repository = $1 AND seq > $2";
+    on!(tx, conn => sqlx::query_scalar(SQL).bind(repository.as_str()).bind(seq).fetch_one(conn))
+}
+
+/// Returns the `seq` of the change that `later` changes of `repository` follow; 0 before the first, `None` when there are fewer.
+pub(crate) async fn seq_before_last(
+    tx: &mut Tx,
+    repository: Repository,
+    later: i64,
+) -> Result<Option<i64>, Error> {
+    let count = count_after(&mut *tx, repository, 0).await?;
+    if later > count {
+        return Ok(None);
+    }
+    seq_at(tx, repository, count - later).await
+}
+
 /// Removes all changes of `repository`: only for an import into a registry in which nothing was published yet.
 pub(crate) async fn clear(tx: &mut Tx, repository: Repository) -> Result<(), Error> {
     const FILES: &str = "DELETE FROM change_file WHERE seq IN (SELECT seq FROM change WHERE repository = $1)";

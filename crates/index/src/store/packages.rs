@@ -256,6 +256,30 @@ pub async fn remove_manifest(tx: &mut Tx, name: &PackageName, version: Version) 
     Ok(())
 }
 
+/// Returns the versions that can be installed and were published at `since` or later, by name and version.
+pub async fn list_published_since(
+    tx: &mut Tx,
+    since: Timestamp,
+) -> Result<Vec<(PackageName, Version)>, Error> {
+    const SQL: &str = "
+        SELECT name, version
+        FROM package_version
+        WHERE published_at >= $1 AND manifest IS NOT NULL AND hash IS NOT NULL
+        ORDER BY name, major, minor, patch";
+    let rows: Vec<(String, String)> =
+        on!(tx, conn => sqlx::query_as(SQL).bind(since.millis()).fetch_all(conn))?;
+    let decode = |(name, version): (String, String)| {
+        let version = version
+            .parse()
+            .map_err(Error::corrupt("package_version", "version", &name))?;
+        let name = name
+            .parse()
+            .map_err(Error::corrupt("package_version", "name", &name))?;
+        Ok((name, version))
+    };
+    rows.into_iter().map(decode).collect()
+}
+
 /// Returns the location of every package, by name.
 pub async fn list_locations(tx: &mut Tx) -> Result<Vec<(PackageName, Location)>, Error> {
     const SQL: &str = "SELECT name, location FROM package ORDER BY name";
