@@ -20,12 +20,10 @@ use docket_worker::WorkerState;
 use docket_worker::compiler::Compilers;
 use docket_worker::license::LicenseDetector;
 use docket_worker::package::SizeRules;
-use docket_worker::package_set;
 use docket_worker::publish;
 use docket_worker::sandbox::{Limits, Sandbox, SandboxChoice};
 use docket_worker::source::git::SourceConfig;
 use docket_worker::unpublish::Windows;
-use docket_worker::{matrix, transfer, unpublish};
 use tokio_util::sync::CancellationToken;
 
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
@@ -132,22 +130,14 @@ impl Registry {
 
     /// Starts a worker with the real handlers.
     pub(crate) fn work(&self) {
-        self.work_with_all(vec![
-            publish::handler(self.state.clone()),
-            unpublish::handler(self.state.clone()),
-            transfer::handler(self.state.clone()),
-            matrix::handler(self.state.clone()),
-            matrix::plan_handler(self.state.clone()),
-            matrix::commit_handler(),
-            package_set::handler(self.state.clone()),
-        ]);
+        self.work_with_all(docket_worker::handlers(&self.state));
     }
 
     pub(crate) fn work_with(&self, handler: Handler) {
         self.work_with_all(vec![handler]);
     }
 
-    fn work_with_all(&self, handlers: Vec<Handler>) {
+    pub(crate) fn work_with_all(&self, handlers: Vec<Handler>) {
         let config = Config {
             concurrency: 2,
             background_concurrency: 1,
