@@ -11,6 +11,7 @@ use docket_core::{
     signature::{self, Candidates, Form, Policy, PublicKey, SignatureError},
     time::Timestamp,
 };
+use docket_github::{TrusteeError, Trustees};
 use docket_http::Problem;
 use docket_jobs::{Actor, Role};
 use subtle::ConstantTimeEq;
@@ -44,6 +45,8 @@ pub struct Authority {
     pub bot: Option<PublicKey>,
     /// The token of a trusted forwarder.
     pub token: Option<TrustedToken>,
+    /// Who else bears a token: members of a GitHub team.
+    pub trustees: Option<Trustees>,
     /// Whether signatures are taken that do not say for which registry and until when they are meant.
     pub raw_signatures: bool,
 }
@@ -54,6 +57,7 @@ impl Default for Authority {
         Self {
             bot: None,
             token: None,
+            trustees: None,
             raw_signatures: true,
         }
     }
@@ -125,7 +129,19 @@ impl Authority {
             };
             return Ok(Some(Admitted { actor, form: None }));
         }
-        Err(unknown_token())
+        let Some(trustees) = &self.trustees else {
+            return Err(unknown_token());
+        };
+        let login = trustees
+            .who(token)
+            .await
+            .map_err(|error| refused_bearer(&error))?;
+        let actor = Actor {
+            role: Role::Trustee,
+            name: format!("{login} of GitHub"),
+            key: None,
+        };
+        Ok(Some(Admitted { actor, form: None }))
     }
 
     fn check(&self, signed: &Signed, candidates: &Candidates, here: Here<'_>) -> Result<Admitted, Problem> {
@@ -173,6 +189,33 @@ fn unknown_token() -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, "token-unknown", "Unknown token").detail(
         "This registry does not know the bearer token. Send the registry's own token, or leave the Authorization header out and sign the request.",
     )
+}
+
+/// Why the bearer of a token is no trustee. None of the texts names a part of the token.
+fn refused_bearer(error: &TrusteeError) -> Problem {
+    match error {
+        TrusteeError::Malformed(_) => malformed_token(),
+        TrusteeError::UnknownToken => unknown_token(),
+        TrusteeError::NoPerson | TrusteeError::NotTrustee(_) => {
+            Problem::new(StatusCode::FORBIDDEN, "not-a-trustee", "Not a trustee")
+                .detail(capitalised(&error.to_string()))
+        }
+        TrusteeError::Unavailable { retry_at, .. } => {
+            tracing::warn!(
+                error = error as &dyn std::error::Error,
+                "GitHub was asked for a trustee in vain"
+            );
+            let when = retry_at.map_or_else(|| "in a while".to_owned(), |at| format!("after {at}"));
+            Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "trustees-unavailable",
+                "Trustees cannot be asked for",
+            )
+            .detail(format!(
+                "GitHub cannot be asked who bears this token. Try again {when}, or use the registry's own token."
+            ))
+        }
+    }
 }
 
 /// Why a signature does not carry a request. Always 403, with a code that says whose turn it is.

@@ -8,6 +8,7 @@ mod extract;
 mod git_http;
 mod index_files;
 mod logs;
+mod metrics;
 mod packages;
 mod pages;
 mod schedules;
@@ -78,6 +79,7 @@ pub fn router(state: ApiState) -> Router {
         .merge(logs::routes())
         .merge(pages::routes())
         .merge(schedules::routes())
+        .merge(metrics::routes())
         .merge(index_files::routes())
         .merge(git_http::routes())
         .merge(tarballs::routes());

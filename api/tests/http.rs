@@ -20,6 +20,8 @@ mod page;
 mod publish;
 #[path = "http/routing.rs"]
 mod routing;
+#[path = "http/schedules.rs"]
+mod schedules;
 #[path = "http/served.rs"]
 mod served;
 #[path = "http/tarballs.rs"]

@@ -206,3 +206,65 @@ fn what_ssh_keygen_signs_by_hand_is_taken_once() {
         "a copy of the request does nothing new"
     );
 }
+
+#[test]
+fn anybody_raises_the_package_set_with_docket() {
+    let registry = Registry::start();
+    let owner = key_file(&registry, "owner");
+    publish_demo(&registry, &owner.key);
+    registry
+        .docket(&["package-set", "update", "demo@1.0.0"])
+        .expect_code(0)
+        .expect("Released the package set 1.1.0");
+    let set = crate::http::get_json(&registry.url("/api/v1/package-sets/latest"));
+    assert_eq!(
+        (set["version"].as_str(), set["packages"]["demo"].as_str()),
+        (Some("1.1.0"), Some("1.0.0"))
+    );
+    assert_eq!(
+        commits(&registry, "registry").last().map(String::as_str),
+        Some("Release 1.1.0 package set.")
+    );
+    registry
+        .docket(&["package-set", "update", "demo@1.0.0"])
+        .expect_code(1)
+        .expect("Cannot be added or updated");
+    registry
+        .docket(&["package-set", "update", "--remove", "demo"])
+        .expect_code(1)
+        .expect("trustee");
+}
+
+#[test]
+fn the_repositories_follow_to_their_remotes() {
+    let registry = Registry::start_with("", |dir| {
+        for name in ["registry-remote", "index-remote"] {
+            let bare = dir.join(name);
+            fs::create_dir(&bare).unwrap();
+            crate::git::git(&bare, &dir.join("home"), &["init", "--quiet", "--bare"]);
+        }
+        let text = fs::read_to_string(dir.join("docket.toml")).unwrap();
+        let remotes = format!(
+            "{text}\n[git]\nregistry_remote = \"file://{0}/registry-remote\"\nindex_remote = \"file://{0}/index-remote\"\n",
+            dir.display()
+        );
+        fs::write(dir.join("docket.toml"), remotes).unwrap();
+    });
+    let owner = key_file(&registry, "owner");
+    publish_demo(&registry, &owner.key);
+    for (remote, last) in [
+        ("registry-remote", "Update metadata for demo"),
+        ("index-remote", "Update manifest for demo@1.0.0"),
+    ] {
+        let bare = registry.path(remote);
+        crate::harness::wait_for("the push", || {
+            let log = crate::harness::run(
+                crate::git::command(&registry.path("home"))
+                    .current_dir(&bare)
+                    .args(["log", "-1", "--format=%s", "main"]),
+            );
+            log.out.trim().eq(last).then_some(())
+        });
+    }
+    crate::harness::run(registry.docketd().arg("doctor")).expect("0 changes wait");
+}

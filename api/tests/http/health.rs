@@ -5,6 +5,18 @@ use docket_test_support::on_both_databases;
 use crate::served::{DEADLINE, Served};
 
 on_both_databases! {
+    /// Prometheus reads how much waits, and nothing whose labels grow without end.
+    async fn metrics_tell_how_much_waits(db: TestDb) {
+        let served = Served::start(db).await;
+        served.publish(crate::served::EFFECT).await;
+        let response = served.get("/metrics").send().await.unwrap();
+        assert!(crate::served::header(&response, "content-type").starts_with("text/plain; version=0.0.4"));
+        let text = response.text().await.unwrap();
+        assert!(text.contains("docket_jobs{kind=\"publish\",state=\"queued\"} 1\n"), "{text}");
+        assert!(text.contains("# TYPE docket_push_failing gauge"), "{text}");
+        assert!(!text.contains("effect"), "{text}");
+    }
+
     /// Ready while the database answers, 503 once it is gone; alive all the time.
     async fn health_tells_when_the_database_is_gone(db: TestDb) {
         let served = Served::start(db).await;

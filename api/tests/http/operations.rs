@@ -45,6 +45,7 @@ impl Trusting {
         let authority = Authority {
             bot: Some(bot.public_key().unwrap()),
             token: Some(TrustedToken::new(TOKEN)),
+            trustees: None,
             raw_signatures,
         };
         let served = Served::start_with(db, authority).await;

@@ -9,7 +9,7 @@ use docket_core::{
 };
 use docket_index::{ByJob, Publication, git::GitViews, tarballs::Tarballs};
 use docket_jobs::{
-    Clock, Failure, JobId, Jobs, Run,
+    Clock, Every, Failure, JobId, Jobs, Run, Schedule,
     worker::{self, Config, Handler},
 };
 use docket_storage::Storage;
@@ -66,7 +66,10 @@ impl Served {
             tarballs: Tarballs::new(db.db.clone(), storage.clone()).unwrap(),
             views,
             authority,
-            schedules: Arc::from([]),
+            schedules: Arc::from([Schedule {
+                task: "tidy",
+                every: Every::Minutes(5),
+            }]),
             public_url: Arc::from(url.as_str()),
             stopping: stopping.clone(),
         };

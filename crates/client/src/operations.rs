@@ -45,7 +45,7 @@ impl Client {
     ///
     /// [`Error::Refused`] says what is wrong with the request.
     pub async fn publish(&self, operation: &Publish) -> Result<JobId, Error> {
-        self.submit("publish", operation).await
+        self.submit(&["publish"], operation).await
     }
 
     /// Asks for a version to be withdrawn, like [`Client::publish`].
@@ -54,7 +54,7 @@ impl Client {
     ///
     /// [`Error::Refused`] says what is wrong with the request, or that its signer may not do this.
     pub async fn unpublish(&self, signed: &Signed) -> Result<JobId, Error> {
-        self.submit("unpublish", signed).await
+        self.submit(&["unpublish"], signed).await
     }
 
     /// Asks for a package to come from elsewhere in future, like [`Client::publish`].
@@ -63,7 +63,7 @@ impl Client {
     ///
     /// [`Error::Refused`] says what is wrong with the request, or that its signer may not do this.
     pub async fn transfer(&self, signed: &Signed) -> Result<JobId, Error> {
-        self.submit("transfer", signed).await
+        self.submit(&["transfer"], signed).await
     }
 
     /// Asks for the next package set, like [`Client::publish`].
@@ -72,13 +72,23 @@ impl Client {
     ///
     /// [`Error::Refused`] says what is wrong with the request, or that its signer may not do this.
     pub async fn update_package_set(&self, request: &PackageSetRequest) -> Result<JobId, Error> {
-        self.submit("package-sets", request).await
+        self.submit(&["package-sets"], request).await
     }
 
-    async fn submit(&self, route: &str, operation: &impl Serialize) -> Result<JobId, Error> {
+    /// Runs a scheduled task now, for the trustee whose token this client sends.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] says what is wrong with the request, or that the token is not a trustee's.
+    pub async fn run_task(&self, task: &str) -> Result<JobId, Error> {
+        self.submit(&["schedules", task, "run"], &serde_json::json!({}))
+            .await
+    }
+
+    async fn submit(&self, route: &[&str], operation: &impl Serialize) -> Result<JobId, Error> {
         let mut pauses = RETRY_PAUSES.into_iter();
         loop {
-            let mut request = self.http.post(self.route(&[route])).json(operation);
+            let mut request = self.http.post(self.route(route)).json(operation);
             if let Some(token) = &self.token {
                 request = request.header(AUTHORIZATION, token.clone());
             }

@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 
 use crate::client::Client;
 use crate::error::Error;
+use crate::job::JobId;
 
 /// A package: its metadata, with its name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,6 +64,24 @@ pub struct Dependant {
     pub range: String,
     /// Whether no other version satisfies that range.
     pub breaks: bool,
+}
+
+/// A task that the registry does by itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Schedule {
+    /// The task.
+    pub task: String,
+    /// When, for people: `every day at 07:00 UTC`.
+    pub every: String,
+    /// When it is due next.
+    pub next_tick: Timestamp,
+    /// The job of its last run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_job_id: Option<JobId>,
+    /// Fields newer than this client.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
 }
 
 /// A package set without its members.
@@ -167,6 +186,15 @@ impl Client {
         let version = version.map_or("latest".to_owned(), |version| version.to_string());
         let url = self.route(&["package-sets", &version]);
         self.get(url, &format!("package set {version}")).await
+    }
+
+    /// Returns the tasks that the registry does by itself.
+    ///
+    /// # Errors
+    ///
+    /// When the server does not answer, or not with tasks.
+    pub async fn list_schedules(&self) -> Result<Vec<Schedule>, Error> {
+        self.get(self.route(&["schedules"]), "schedules").await
     }
 
     async fn get<T: DeserializeOwned>(&self, url: Url, what: &str) -> Result<T, Error> {

@@ -64,6 +64,9 @@ pub(crate) enum Command {
     /// Show package sets, and ask for the next one
     #[command(subcommand)]
     PackageSet(PackageSet),
+    /// Show what the registry does by itself, and do it now
+    #[command(subcommand)]
+    Schedule(Schedule),
     /// Show what the registry is doing and has done
     #[command(subcommand)]
     Job(Job),
@@ -251,6 +254,32 @@ pub(crate) struct Publish {
     /// Directory of the package
     #[arg(value_name = "DIR", default_value = ".")]
     pub dir: PathBuf,
+}
+
+/// `docket schedule`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Schedule {
+    /// List the tasks, when they are due, and the job of their last run
+    List,
+    /// Run a task now, beside its timetable, and follow it
+    #[command(after_help = "Example:\n  docket schedule run package-set-update --token-file ~/.docket-token")]
+    Run(ScheduleRun),
+}
+
+/// `docket schedule run`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ScheduleRun {
+    /// The task
+    #[arg(value_name = "TASK")]
+    pub task: String,
+
+    /// The token of a trustee
+    #[arg(long, value_name = "FILE", env = "DOCKET_TOKEN_FILE")]
+    pub token_file: PathBuf,
+
+    /// Return as soon as the registry has taken the job
+    #[arg(long)]
+    pub no_wait: bool,
 }
 
 /// `docket job`.

@@ -10,6 +10,7 @@ mod package_set;
 mod print;
 mod publish;
 mod safe;
+mod schedule;
 mod transfer;
 mod unpublish;
 
@@ -45,6 +46,7 @@ async fn run(args: Args, out: &mut Printer) -> Result<(), Failure> {
         Command::Unpublish(unpublish) => unpublish::run(client, unpublish, out).await,
         Command::Transfer(transfer) => transfer::run(client, transfer, out).await,
         Command::PackageSet(command) => package_set::run(client, command, out).await,
+        Command::Schedule(command) => schedule::run(client, command, out).await,
         Command::Job(command) => job::run(&client, command, out).await,
     }
 }

@@ -1,20 +1,19 @@
 //! The configuration: defaults, then the file, then the environment (`DOCKET__SECTION__KEY`), then switches.
 
+mod git;
+mod health;
+mod trust;
+
 use std::{
     collections::BTreeMap,
     fmt, fs,
     num::NonZeroUsize,
     path::{Path, PathBuf},
-    sync::Arc,
     time::Duration,
 };
 
 use config::{Environment, File, FileFormat};
-use docket_api::{Authority, TrustedToken};
-use docket_core::signature::PublicKey;
 use docket_worker::{
-    chores::Pings,
-    ping::Ping,
     sandbox::{Limits, SandboxChoice},
     source::git::SourceConfig,
     unpublish::Windows,
@@ -22,6 +21,10 @@ use docket_worker::{
 use serde::{Deserialize, Serialize};
 
 use crate::cli::Common;
+
+pub use git::Git;
+pub use health::Health;
+pub use trust::{GitHub, Trustees};
 
 /// Every value in force. Unknown keys are refused, because a typo in a limit should not be silent.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -33,6 +36,10 @@ pub struct Config {
     pub api: Api,
     /// The `[database]` section.
     pub database: Database,
+    /// The `[git]` section.
+    pub git: Git,
+    /// The `[github]` section.
+    pub github: GitHub,
     /// The `[health]` section.
     pub health: Health,
     /// The `[operations]` section.
@@ -57,6 +64,8 @@ impl Default for Config {
             data_dir: "docket-data".into(),
             api: Api::default(),
             database: Database::default(),
+            git: Git::default(),
+            github: GitHub::default(),
             health: Health::default(),
             operations: Operations::default(),
             package_sets: PackageSets::default(),
@@ -99,64 +108,6 @@ pub struct Database {
     /// A file that holds the URL, for URLs with a password.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url_file: Option<PathBuf>,
-}
-
-/// The `[health]` section: watchers that hear that work goes on, by the protocol of healthchecks.io.
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Health {
-    /// The check of the worker loop, pinged while it makes progress. Default none.
-    #[serde(skip_serializing)]
-    pub ping_url: Option<String>,
-    /// Seconds between two of its pings. Default 300.
-    pub ping_secs: u64,
-    /// The check of each scheduled task, by its name. Default none.
-    #[serde(skip_serializing)]
-    pub tasks: BTreeMap<String, String>,
-}
-
-impl Default for Health {
-    fn default() -> Self {
-        Self {
-            ping_url: None,
-            ping_secs: 300,
-            tasks: BTreeMap::new(),
-        }
-    }
-}
-
-impl Health {
-    /// The check of the worker loop.
-    ///
-    /// # Errors
-    /// When its URL is none.
-    pub fn ping(&self) -> Result<Option<Ping>, ConfigError> {
-        let unusable = |_| ConfigError::OutOfRange {
-            key: "health.ping_url",
-            rule: "an http or https URL",
-        };
-        self.ping_url
-            .as_deref()
-            .map(Ping::new)
-            .transpose()
-            .map_err(unusable)
-    }
-
-    /// The checks of the scheduled tasks.
-    ///
-    /// # Errors
-    /// When a URL is none.
-    pub fn task_pings(&self) -> Result<Pings, ConfigError> {
-        let mut checks = BTreeMap::new();
-        for (task, url) in &self.tasks {
-            let check = Ping::new(url).map_err(|_| ConfigError::OutOfRange {
-                key: "health.tasks",
-                rule: "a table of task names and http or https URLs",
-            })?;
-            checks.insert(task.clone(), check);
-        }
-        Ok(Arc::new(move |task: &str| checks.get(task).cloned()))
-    }
 }
 
 /// The `[schedules]` section: when the registry does its chores.
@@ -255,21 +206,6 @@ pub struct Compilers {
     /// Directories searched, before `PATH`, for executables `purs-X_Y_Z` or `purs`. Default none.
     pub path: Vec<PathBuf>,
 }
-
-/// The `[trustees]` section: whom the registry trusts with other people's packages.
-#[derive(Debug, Clone, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Trustees {
-    /// The registry's own public key, as in a `.pub` file: it may sign for every package and for the package sets. Default none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub public_key_file: Option<PathBuf>,
-    /// The token that a trusted forwarder sends as `Authorization: Bearer`. Default none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub token_file: Option<PathBuf>,
-}
-
-/// The shortest token that is taken: what is shorter can be guessed.
-const MIN_TOKEN_CHARS: usize = 20;
 
 /// The `[worker]` section.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -418,43 +354,6 @@ impl Config {
         Ok(self.database.url.clone().unwrap_or_else(embedded))
     }
 
-    /// Whom the registry trusts, from wherever it is configured.
-    ///
-    /// # Errors
-    /// When a file cannot be read, or does not hold what it should.
-    pub fn authority(&self) -> Result<Authority, ConfigError> {
-        let unusable = |key, rule| ConfigError::OutOfRange { key, rule };
-        let bot = match &self.trustees.public_key_file {
-            None => None,
-            Some(path) => Some(read_file(path)?.parse::<PublicKey>().map_err(|_| {
-                unusable(
-                    "trustees.public_key_file",
-                    "a file with the line of an OpenSSH public key, such as `ssh-ed25519 AAAA… remark`",
-                )
-            })?),
-        };
-        let token = match &self.trustees.token_file {
-            None => None,
-            Some(path) => {
-                let token = read_file(path)?;
-                let good =
-                    token.len() >= MIN_TOKEN_CHARS && token.bytes().all(|byte| byte.is_ascii_graphic());
-                if !good {
-                    return Err(unusable(
-                        "trustees.token_file",
-                        "a file with one token of at least 20 visible ASCII characters",
-                    ));
-                }
-                Some(TrustedToken::new(&token))
-            }
-        };
-        Ok(Authority {
-            bot,
-            token,
-            raw_signatures: self.operations.raw_signatures,
-        })
-    }
-
     /// What a compiler may use up.
     pub fn compiler_limits(&self) -> Limits {
         let time = Duration::from_secs(self.worker.compile_timeout_secs);
@@ -522,7 +421,7 @@ impl fmt::Display for Config {
 mod tests {
     use super::*;
 
-    fn load(text: &str) -> Result<Config, ConfigError> {
+    pub(super) fn load(text: &str) -> Result<Config, ConfigError> {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), text).unwrap();
         Config::load(&Common {
@@ -556,46 +455,6 @@ mod tests {
                 "{secs}"
             );
         }
-    }
-
-    /// The registry's key and token come from files, and what is in them is checked when the program starts.
-    #[test]
-    fn keys_and_tokens_come_from_files_that_are_checked() {
-        let folder = tempfile::tempdir().unwrap();
-        let authority = |key: &str, text: &str| {
-            let path = folder.path().join("file");
-            fs::write(&path, text).unwrap();
-            let toml = format!("[trustees]\n{key} = \"{}\"", path.display());
-            load(&toml)
-                .unwrap()
-                .authority()
-                .map_err(|error| error.to_string())
-        };
-        let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIHSHS7cso+UhBFkjlgnkCDiCvliCQiLoaSMB3G4zn4s bot@example.org\n";
-        assert!(authority("public_key_file", key).unwrap().bot.is_some());
-        assert!(
-            authority("public_key_file", "AAAA")
-                .unwrap_err()
-                .contains("trustees.public_key_file")
-        );
-        assert!(authority("token_file", &"t".repeat(20)).unwrap().token.is_some());
-        for bad in [
-            "",
-            &"t".repeat(19),
-            &format!("{}\n{}", "t".repeat(20), "t".repeat(20)),
-        ] {
-            let error = authority("token_file", bad).unwrap_err();
-            assert!(error.contains("trustees.token_file"), "{error}");
-        }
-        let missing = load("[trustees]\ntoken_file = \"/nowhere/token\"")
-            .unwrap()
-            .authority();
-        assert!(
-            missing
-                .unwrap_err()
-                .to_string()
-                .contains("/nowhere/token cannot be read")
-        );
     }
 
     /// A compiler gets some time, and not more than fits into an attempt.

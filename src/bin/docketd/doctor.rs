@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use docket_index::PushState;
 use docket_worker::{compiler::Compilers, sandbox::Sandbox};
 
 use crate::{config::Config, server::Stores};
@@ -36,6 +37,9 @@ pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
                     .map(|_| "a blob can be written".to_owned())
                     .map_err(|error| format!("{error}")),
             );
+            for (repository, result) in remotes(config, &stores).await {
+                report(&format!("remote of the {repository}"), result);
+            }
             stores.db.close().await;
         }
         Err(error) => report("database and storage", Err(format!("{error:#}"))),
@@ -87,4 +91,43 @@ pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// How far each repository is pushed, and what is wrong with its remote.
+async fn remotes(config: &Config, stores: &Stores) -> Vec<(String, Result<String, String>)> {
+    let remotes = match stores.remotes(config) {
+        Ok(remotes) => remotes,
+        Err(error) => return vec![("repositories".to_owned(), Err(error.to_string()))],
+    };
+    let mut lines = Vec::new();
+    for (repository, remote) in remotes.repositories() {
+        let line = match remotes.state(repository).await {
+            // Before the first start there are no tables.
+            Err(error) => Err(format!("{error}; run `docketd migrate` first")),
+            Ok((state, behind)) => describe(state, behind, remote.url()),
+        };
+        lines.push((repository.to_string(), line));
+    }
+    lines
+}
+
+fn describe(state: Option<PushState>, behind: i64, url: &str) -> Result<String, String> {
+    let Some(state) = state else {
+        return Ok(format!("nothing was pushed to {url} yet; {behind} changes wait"));
+    };
+    if let Some((problem, since)) = state.problem {
+        return Err(format!(
+            "{behind} changes wait; pushes fail since {since}: {problem}; mend the remote, then they go on by themselves"
+        ));
+    }
+    let by_hand = match state.foreign_commits {
+        0 => String::new(),
+        count => format!(
+            "; {count} commits there are not ours: somebody commits by hand, and our commits follow theirs"
+        ),
+    };
+    let at = state
+        .pushed_at
+        .map_or_else(|| "never".to_owned(), |at| at.to_string());
+    Ok(format!("pushed to {url} at {at}; {behind} changes wait{by_hand}"))
 }

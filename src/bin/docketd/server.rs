@@ -5,12 +5,15 @@ use std::{io::Write, sync::Arc, time::Duration};
 use anyhow::Context;
 use docket_api::ApiState;
 use docket_db::Db;
-use docket_index::{git::GitViews, tarballs::Tarballs};
+use docket_index::{
+    git::{GitViews, remote::Remotes},
+    tarballs::Tarballs,
+};
 use docket_jobs::{Clock, Jobs, worker};
 use docket_storage::Storage;
 use docket_worker::{
-    WorkerState, chores, compiler::Compilers, license::LicenseDetector, matrix, package::SizeRules,
-    package_set, ping, publish, sandbox::Sandbox, source::git::SourceConfig, transfer, unpublish,
+    WorkerState, chores, compiler::Compilers, license::LicenseDetector, matrix, package::SizeRules, ping,
+    push, sandbox::Sandbox, source::git::SourceConfig,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -47,6 +50,19 @@ impl Stores {
             tarballs,
             views,
         })
+    }
+
+    /// Where the repositories are pushed.
+    ///
+    /// # Errors
+    /// When the configuration of a remote cannot be used.
+    pub fn remotes(&self, config: &Config) -> anyhow::Result<Remotes> {
+        Ok(Remotes::new(
+            self.views.clone(),
+            self.db.clone(),
+            config.data_dir.join("push"),
+            config.git.remotes()?,
+        ))
     }
 
     /// Creates the tables or brings them up to date.
@@ -90,6 +106,8 @@ impl Server {
         shutdown: CancellationToken,
     ) -> anyhow::Result<Self> {
         let jobs = Jobs::new(stores.db.clone(), Clock::system());
+        let github = config.github.client()?;
+        let schedules = chores::schedules(github.is_some());
         let mut tasks = Vec::new();
         let mut url = None;
         if roles.worker {
@@ -103,16 +121,8 @@ impl Server {
                 name: format!("{}/{}", host_name(), std::process::id()),
                 progress: worker::Progress::default(),
             };
-            let mut handlers = vec![
-                publish::handler(state.clone()),
-                unpublish::handler(state.clone()),
-                transfer::handler(state.clone()),
-                matrix::handler(state.clone()),
-                matrix::plan_handler(state.clone()),
-                matrix::commit_handler(),
-                package_set::handler(state.clone()),
-            ];
-            handlers.extend(chores::handlers(&state, &config.health.task_pings()?));
+            let mut handlers = docket_worker::handlers(&state);
+            handlers.extend(chores::handlers(&state, &config.health.task_pings()?, github));
             matrix::greet_compiler(&jobs, &state.compilers).await?;
             if let Some(check) = config.health.ping()? {
                 let every = Duration::from_secs(config.health.ping_secs);
@@ -124,9 +134,11 @@ impl Server {
                 ));
             }
             if config.schedules.enabled {
-                let schedules = chores::default_schedules();
-                tokio::spawn(jobs.clone().keep_schedules(schedules, shutdown.clone()));
+                tokio::spawn(jobs.clone().keep_schedules(schedules.clone(), shutdown.clone()));
             }
+            let remotes = stores.remotes(config)?;
+            handlers.push(push::handler(remotes.clone()));
+            tokio::spawn(push::watch(remotes, jobs.clone(), shutdown.clone()));
             let run = worker::run(jobs.clone(), settings, handlers, shutdown.clone());
             tasks.push(tokio::spawn(async move {
                 run.await;
@@ -144,7 +156,7 @@ impl Server {
                 tarballs: stores.tarballs.clone(),
                 views: stores.views.clone(),
                 authority: config.authority()?,
-                schedules: chores::default_schedules().into(),
+                schedules: schedules.into(),
                 public_url: Arc::from(public_url.trim_end_matches('/')),
                 stopping: shutdown.clone(),
             };
