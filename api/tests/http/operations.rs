@@ -10,7 +10,11 @@ use docket_core::{
 };
 use docket_db::sqlx;
 use docket_jobs::Failure;
-use docket_test_support::{TestDb, on_both_databases, ssh_key};
+use docket_test_support::{
+    TestDb,
+    github_stand_in::{Fault, GitHubStandIn, STAND_IN_TOKEN},
+    on_both_databases, ssh_key,
+};
 use reqwest::Response;
 use serde_json::{Value, json};
 
@@ -366,5 +370,45 @@ on_both_databases! {
             let response = registry.post("package-sets", json!({ "payload": payload }), None).await;
             registry.assert_refused(response, 400, words).await;
         }
+    }
+
+    /// A member of the team acts as a trustee, under the login GitHub knows; others do not, and GitHub's troubles are told apart.
+    async fn a_member_of_the_github_team_is_a_trustee(db: TestDb) {
+        let github = GitHubStandIn::start().await;
+        github.team("lab", "packaging", &["ada"]);
+        github.account("ada", "token-of-ada-0000000001");
+        github.account("eve", "token-of-eve-0000000001");
+        let config = docket_github::Config {
+            api_url: github.url().to_owned(),
+            team: Some(docket_github::Team::new("lab", "packaging").unwrap()),
+            token: Some(STAND_IN_TOKEN.parse().unwrap()),
+            limits: docket_github::Limits { retry_pauses: Vec::new(), ..Default::default() },
+            ..Default::default()
+        };
+        let clock = docket_github::Clock::system();
+        let client = docket_github::Client::new(&config, clock.clone()).unwrap();
+        let authority = Authority {
+            trustees: Some(docket_github::Trustees::new(client, &config, clock)),
+            ..Authority::default()
+        };
+        let served = Served::start_with(db, authority).await;
+        let owner = ssh_key("ed25519", "x");
+        let key = PrivateKey::from_openssh(&owner.private).unwrap();
+        let registry = Trusting { served, bot: key.clone(), owner: key };
+        registry.store(&Metadata::new(Location::github("old", "demo", None).unwrap())).await;
+        let body = json!({ "payload": transfer_to("new").to_string() });
+        for (token, status, words) in [
+            ("token-of-eve-0000000001", 403, "eve is not a trustee"),
+            ("token-of-nobody-00000001", 401, "does not know the bearer token"),
+        ] {
+            let response = registry.post("transfer", body.clone(), Some(token)).await;
+            registry.assert_refused(response, status, words).await;
+        }
+        github.fail_next(Fault::Status(500));
+        let response = registry.post("transfer", body.clone(), Some("token-of-ada-0000000001")).await;
+        registry.assert_refused(response, 503, "Try again").await;
+        let job = registry.job(registry.post("transfer", body, Some("token-of-ada-0000000001")).await).await;
+        assert_eq!((job["actor"]["role"].as_str(), job["actor"]["name"].as_str()), (Some("trustee"), Some("ada of GitHub")));
+        assert!(!job.to_string().contains("token-of-ada"));
     }
 }
