@@ -6,6 +6,7 @@ mod authority;
 mod error;
 mod extract;
 mod git_http;
+mod github_webhook;
 mod index_files;
 mod logs;
 mod metrics;
@@ -26,6 +27,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use authority::{Authority, TrustedToken};
+pub use github_webhook::Webhook;
 
 /// What the handlers share.
 #[derive(Debug, Clone, FromRef)]
@@ -40,6 +42,8 @@ pub struct ApiState {
     pub authority: Authority,
     /// The timetables that the workers keep.
     pub schedules: Arc<[Schedule]>,
+    /// Who tells us of issues, if anybody does.
+    pub webhook: Option<Arc<Webhook>>,
     /// The address under which people reach this server, without a slash at the end.
     pub public_url: Arc<str>,
     /// Cancelled when the server stops: those who follow a log are sent away to reconnect elsewhere.
@@ -82,6 +86,7 @@ pub fn router(state: ApiState) -> Router {
         .merge(metrics::routes())
         .merge(index_files::routes())
         .merge(git_http::routes())
+        .merge(github_webhook::routes())
         .merge(tarballs::routes());
     Router::new()
         .merge(v1::routes())

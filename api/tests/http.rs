@@ -26,3 +26,5 @@ mod schedules;
 mod served;
 #[path = "http/tarballs.rs"]
 mod tarballs;
+#[path = "http/webhook.rs"]
+mod webhook;

@@ -74,6 +74,7 @@ async fn tarball(db: &TestDb, url: &str) -> (StatusCode, String, String) {
         views: GitViews::new(folder.path().join("git"), db.db.clone(), storage),
         authority: docket_api::Authority::default(),
         schedules: Arc::from([]),
+        webhook: None,
         public_url: "http://docket.invalid".into(),
         stopping: CancellationToken::new(),
     };

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[cfg(feature = "forward-issue")]
+mod forward_issue;
 mod owners;
 mod package_sets;
 mod program;

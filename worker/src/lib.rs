@@ -1,12 +1,13 @@
 //! What gets done: the operations of the registry, one module each, and the sandbox in which compilers run.
 //!
-//! [`publish`], [`unpublish`], [`transfer`], [`matrix`] and [`package_set`] tell the stories; the other modules are their means and know nothing of jobs, database or HTTP.
+//! [`publish`], [`unpublish`], [`transfer`], [`matrix`], [`package_set`] and [`github_issue`] tell the stories; the other modules are their means and know nothing of jobs, database or HTTP.
 
 mod child;
 pub mod chores;
 mod codes;
 pub mod compiler;
 mod disk;
+pub mod github_issue;
 pub mod license;
 pub mod matrix;
 pub mod outcome;

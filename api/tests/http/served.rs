@@ -3,7 +3,7 @@
 use std::{path::Path, process::Command, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use docket_api::{ApiState, Authority};
+use docket_api::{ApiState, Authority, Webhook};
 use docket_core::{
     digest::Sha256, manifest::Manifest, metadata::PublishedVersion, time::Timestamp, version::Version,
 };
@@ -50,6 +50,15 @@ impl Served {
 
     /// The same, trusting others than the owners of packages too.
     pub async fn start_with(db: TestDb, authority: Authority) -> Self {
+        Self::start_all(db, authority, None).await
+    }
+
+    /// The same, told of issues by GitHub.
+    pub async fn start_with_webhook(db: TestDb, webhook: Webhook) -> Self {
+        Self::start_all(db, Authority::default(), Some(Arc::new(webhook))).await
+    }
+
+    async fn start_all(db: TestDb, authority: Authority, webhook: Option<Arc<Webhook>>) -> Self {
         db.migrate(&[docket_jobs::TABLES, docket_index::TABLES]).await;
         let mut tx = db.db.write().await.unwrap();
         docket_index::bootstrap(&mut tx, now()).await.unwrap();
@@ -70,6 +79,7 @@ impl Served {
                 task: "tidy",
                 every: Every::Minutes(5),
             }]),
+            webhook,
             public_url: Arc::from(url.as_str()),
             stopping: stopping.clone(),
         };

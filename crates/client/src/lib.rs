@@ -17,4 +17,5 @@ pub use error::Error;
 pub use follow::{Event, Follow, Pace};
 pub use job::{Job, JobFilter, JobId, JobIdError, JobLogLine, LogFilter, Order};
 pub use log::{Level, LevelError, LogLine, LogPage, Outcome};
+pub use operations::{Accepted, Operation};
 pub use reads::{Dependant, Package, PackageSetSummary, PackageVersion, Schedule};

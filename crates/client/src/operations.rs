@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use docket_core::operation::{PackageSetRequest, Publish, Signed};
+use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use serde::{Deserialize, Serialize};
 
@@ -17,11 +18,35 @@ const RETRY_PAUSES: [Duration; 3] = [
     Duration::from_secs(3),
 ];
 
+/// What may be asked of the registry.
+#[derive(Debug, Clone, Copy)]
+pub enum Operation<'a> {
+    /// See [`Client::publish`].
+    Publish(&'a Publish),
+    /// See [`Client::unpublish`].
+    Unpublish(&'a Signed),
+    /// See [`Client::transfer`].
+    Transfer(&'a Signed),
+    /// See [`Client::update_package_set`].
+    PackageSet(&'a PackageSetRequest),
+}
+
+/// What the registry made of an operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// The job that does it, or has done it.
+    pub job: JobId,
+    /// The job was made for this request. Otherwise an earlier request had the same.
+    pub created: bool,
+}
+
 /// The reply to an accepted operation.
 #[derive(Deserialize)]
-struct Created {
+struct Reply {
     #[serde(rename = "jobId")]
     job_id: JobId,
+    /// `created` or `duplicate`. Servers that do not say so answer 201 and 200 (registry spec, 1.2).
+    disposition: Option<String>,
 }
 
 impl Client {
@@ -45,7 +70,7 @@ impl Client {
     ///
     /// [`Error::Refused`] says what is wrong with the request.
     pub async fn publish(&self, operation: &Publish) -> Result<JobId, Error> {
-        self.submit(&["publish"], operation).await
+        Ok(self.ask(Operation::Publish(operation)).await?.job)
     }
 
     /// Asks for a version to be withdrawn, like [`Client::publish`].
@@ -54,7 +79,7 @@ impl Client {
     ///
     /// [`Error::Refused`] says what is wrong with the request, or that its signer may not do this.
     pub async fn unpublish(&self, signed: &Signed) -> Result<JobId, Error> {
-        self.submit(&["unpublish"], signed).await
+        Ok(self.ask(Operation::Unpublish(signed)).await?.job)
     }
 
     /// Asks for a package to come from elsewhere in future, like [`Client::publish`].
@@ -63,7 +88,7 @@ impl Client {
     ///
     /// [`Error::Refused`] says what is wrong with the request, or that its signer may not do this.
     pub async fn transfer(&self, signed: &Signed) -> Result<JobId, Error> {
-        self.submit(&["transfer"], signed).await
+        Ok(self.ask(Operation::Transfer(signed)).await?.job)
     }
 
     /// Asks for the next package set, like [`Client::publish`].
@@ -72,7 +97,7 @@ impl Client {
     ///
     /// [`Error::Refused`] says what is wrong with the request, or that its signer may not do this.
     pub async fn update_package_set(&self, request: &PackageSetRequest) -> Result<JobId, Error> {
-        self.submit(&["package-sets"], request).await
+        Ok(self.ask(Operation::PackageSet(request)).await?.job)
     }
 
     /// Runs a scheduled task now, for the trustee whose token this client sends.
@@ -81,24 +106,44 @@ impl Client {
     ///
     /// [`Error::Refused`] says what is wrong with the request, or that the token is not a trustee's.
     pub async fn run_task(&self, task: &str) -> Result<JobId, Error> {
-        self.submit(&["schedules", task, "run"], &serde_json::json!({}))
-            .await
+        let accepted = self.submit(&["schedules", task, "run"], &serde_json::json!({}));
+        Ok(accepted.await?.job)
     }
 
-    async fn submit(&self, route: &[&str], operation: &impl Serialize) -> Result<JobId, Error> {
+    /// Asks for any operation, and tells whether the job is a new one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] says what is wrong with the request, or that whoever asks may not do this.
+    pub async fn ask(&self, operation: Operation<'_>) -> Result<Accepted, Error> {
+        match operation {
+            Operation::Publish(operation) => self.submit(&["publish"], operation).await,
+            Operation::Unpublish(signed) => self.submit(&["unpublish"], signed).await,
+            Operation::Transfer(signed) => self.submit(&["transfer"], signed).await,
+            Operation::PackageSet(request) => self.submit(&["package-sets"], request).await,
+        }
+    }
+
+    async fn submit(&self, route: &[&str], operation: &impl Serialize) -> Result<Accepted, Error> {
         let mut pauses = RETRY_PAUSES.into_iter();
+        // A request whose answer was lost may have made the job that the next one is told of.
+        let mut sent_before = false;
         loop {
             let mut request = self.http.post(self.route(route)).json(operation);
             if let Some(token) = &self.token {
                 request = request.header(AUTHORIZATION, token.clone());
             }
             let answer = match self.send(request).await {
-                Ok(response) => self
-                    .decode::<Created>(response)
-                    .await
-                    .map(|created| created.job_id),
+                Ok(response) => {
+                    let created = response.status() == StatusCode::CREATED;
+                    self.decode::<Reply>(response).await.map(|reply| Accepted {
+                        job: reply.job_id,
+                        created: sent_before || reply.disposition.map_or(created, |it| it == "created"),
+                    })
+                }
                 Err(error) => Err(error),
             };
+            sent_before = true;
             match answer {
                 Err(error) if error.is_temporary() => match pauses.next() {
                     Some(pause) => tokio::time::sleep(pause).await,

@@ -1,5 +1,6 @@
 //! What the client is told.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use crate::names::{NameError, is_slug};
@@ -64,6 +65,18 @@ impl Team {
     /// Returns the team's name as it stands in addresses.
     pub fn slug(&self) -> &str {
         &self.slug
+    }
+}
+
+/// Reads `ORG/TEAM`.
+impl FromStr for Team {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (org, slug) = text
+            .split_once('/')
+            .ok_or_else(|| NameError::new("a team", text))?;
+        Self::new(org, slug)
     }
 }
 

@@ -1,5 +1,7 @@
 //! What we say below an issue, in Markdown. Scripts look for some of these words (registry spec, Appendix B).
 
+use docket_client::LogLine;
+
 use crate::issue::fenced;
 
 /// GitHub takes 65,536 characters in a comment.
@@ -19,27 +21,31 @@ pub fn duplicate(what: &str, job: &str, page: &str) -> String {
     )
 }
 
-/// Lines of a log, each with its level. Nothing in them can leave their fence.
-pub fn log<'a>(lines: impl IntoIterator<Item = (&'a str, &'a str)>, page: &str) -> String {
+/// Lines of a log, each with its level, and below them what else there is to say. Nothing in them can leave their fence.
+pub fn log(lines: &[LogLine], then: &str, page: &str) -> String {
     let mut text = String::new();
     let mut left_out = 0_usize;
-    for (level, message) in lines {
-        let line = format!("[{level}] {}\n", message.trim_end());
+    for line in lines {
+        let line = format!("[{}] {}\n", line.level, line.message.trim_end());
         if text.chars().count() + line.chars().count() > MAX_LOG_CHARS {
             left_out += 1;
         } else {
             text.push_str(&line);
         }
     }
-    let mut shown = if text.is_empty() {
-        String::new()
-    } else {
-        fenced(&text)
-    };
-    if left_out > 0 {
-        shown = format!("{shown}\n\nToo long for a comment: {left_out} more in the full log, {page}");
+    let mut parts = Vec::new();
+    if !text.is_empty() {
+        parts.push(fenced(&text));
     }
-    shown
+    if left_out > 0 {
+        parts.push(format!(
+            "Too long for a comment: {left_out} more in the full log, {page}"
+        ));
+    }
+    if !then.is_empty() {
+        parts.push(then.to_owned());
+    }
+    parts.join("\n\n")
 }
 
 /// The job has ended.
@@ -83,27 +89,38 @@ pub fn not_trusted(what: &str, login: &str, known: bool) -> String {
 mod tests {
     use super::*;
 
+    fn notice(seq: i64, message: &str) -> LogLine {
+        LogLine {
+            seq,
+            timestamp: "2026-08-18T07:02:11.004Z".parse().unwrap(),
+            level: docket_client::Level::Notice,
+            message: message.to_owned(),
+        }
+    }
+
     #[test]
     fn a_log_keeps_to_its_fence_and_to_the_size_of_a_comment() {
-        let text = log(
-            [
-                ("NOTICE", "the plan:\n```json\n{}\n```"),
-                ("NOTICE", "@everyone done\n"),
-            ],
-            "PAGE",
-        );
+        let lines = [
+            notice(1, "the plan:\n```json\n{}\n```"),
+            notice(2, "@everyone done\n"),
+        ];
         assert_eq!(
-            text,
-            "````\n[NOTICE] the plan:\n```json\n{}\n```\n[NOTICE] @everyone done\n````"
+            log(&lines, "Over.", "PAGE"),
+            "````\n[NOTICE] the plan:\n```json\n{}\n```\n[NOTICE] @everyone done\n````\n\nOver."
         );
         let long = "x".repeat(30_000);
-        let text = log([("NOTICE", long.as_str()); 3], "PAGE");
+        let text = log(
+            &[notice(1, &long), notice(2, &long), notice(3, &long)],
+            "",
+            "PAGE",
+        );
         assert!(text.chars().count() < 60_000);
         assert!(
             text.ends_with("2 more in the full log, PAGE"),
             "{}",
             &text[text.len() - 80..]
         );
+        assert_eq!(log(&[], "Over.", "PAGE"), "Over.");
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod rate;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use docket_client::tls;
 use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LINK, LOCATION, USER_AGENT,
 };
@@ -17,7 +18,7 @@ use http_body_util::{BodyExt, Full};
 use octocrab::OctoBody;
 use reqwest::Url;
 
-use crate::{Clock, Config, Error, Limits, Token, tls};
+use crate::{Clock, Config, Error, Limits, Token};
 use cache::{Cache, Remembered};
 use rate::Gate;
 
@@ -71,7 +72,7 @@ impl Transport {
             ));
         }
         let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::config())
+            .tls_backend_preconfigured(tls::for_http(tls::config()))
             .connect_timeout(config.limits.connect_timeout)
             .redirect(reqwest::redirect::Policy::none())
             .build()

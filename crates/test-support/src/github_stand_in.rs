@@ -7,12 +7,20 @@ mod state;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use hmac::{Hmac, KeyInit, Mac};
 use tokio::net::TcpListener;
 
 use state::{Issue, Repo, State};
 
 /// The token of the stand-in's own administrator: sees every team, may write everywhere. Nobody's real token.
 pub const STAND_IN_TOKEN: &str = "stand-in-bot-token";
+
+/// Signs a delivery of a webhook, as GitHub does: the value of `X-Hub-Signature-256`.
+pub fn sign(secret: &str, body: &[u8]) -> String {
+    let mac = Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).expect("any key fits");
+    let digest = mac.chain_update(body).finalize().into_bytes();
+    format!("sha256={}", hex::encode(digest))
+}
 
 /// What goes wrong with the next request.
 #[derive(Debug, Clone)]
@@ -168,6 +176,11 @@ impl GitHubStandIn {
     /// Lets the next request go wrong; several faults hit several requests, in order.
     pub fn fail_next(&self, fault: Fault) {
         self.state().faults.push_back(fault);
+    }
+
+    /// Lets the next question for the members of a team go wrong, whatever is asked before.
+    pub fn fail_team_with(&self, fault: Fault) {
+        self.state().team_faults.push_back(fault);
     }
 
     /// The requests so far, oldest first.

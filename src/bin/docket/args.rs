@@ -70,6 +70,13 @@ pub(crate) enum Command {
     /// Show what the registry is doing and has done
     #[command(subcommand)]
     Job(Job),
+    /// Ask for what an issue on GitHub asks for, and answer there
+    ///
+    /// For workflows: run it for each issue that is opened and each comment that is written. Reads JSON, an issue form or a
+    /// command such as `/docket publish NAME@VERSION`, follows the job, and closes the issue when it succeeded. Being run twice
+    /// for the same event is harmless. The token for GitHub comes from GITHUB_TOKEN.
+    #[cfg(feature = "forward-issue")]
+    ForwardIssue(ForwardIssue),
 }
 
 /// On whose authority an operation is asked for.
@@ -337,6 +344,49 @@ pub(crate) struct JobLogs {
     /// The lowest level shown: debug, info, warn, notice or error
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub level: Level,
+}
+
+/// `docket forward-issue`.
+#[cfg(feature = "forward-issue")]
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example, in a workflow:\n  docket forward-issue --server https://registry.example.org --team lab/packaging --bot lab-bot"
+)]
+pub(crate) struct ForwardIssue {
+    /// The event, as GitHub writes it
+    #[arg(long, value_name = "FILE", env = "GITHUB_EVENT_PATH")]
+    pub event: PathBuf,
+
+    /// Address of GitHub's API
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "GITHUB_API_URL",
+        default_value = "https://api.github.com"
+    )]
+    pub github_api: String,
+
+    /// Token for GitHub, in place of GITHUB_TOKEN
+    ///
+    /// It writes comments and closes issues; to list a team it must be one of a member of its organisation, with read:org.
+    #[arg(long, value_name = "FILE")]
+    pub github_token_file: Option<PathBuf>,
+
+    /// Members of this team are trustees
+    #[arg(long, value_name = "ORG/TEAM")]
+    pub team: Option<docket_github::Team>,
+
+    /// The account that answers; people may address it, and nothing it writes is read
+    #[arg(long, value_name = "LOGIN")]
+    pub bot: Option<docket_github::Login>,
+
+    /// Token for the registry, sent on behalf of trustees only
+    #[arg(long, value_name = "FILE", env = "DOCKET_TOKEN_FILE")]
+    pub token_file: Option<PathBuf>,
+
+    /// How many minutes to follow the job
+    #[arg(long, value_name = "MINUTES", default_value_t = 30)]
+    pub wait: u64,
 }
 
 #[cfg(test)]

@@ -139,6 +139,10 @@ pub(crate) enum Failure {
         /// The job.
         job: JobId,
     },
+    /// An issue could not be forwarded.
+    #[cfg(feature = "forward-issue")]
+    #[error(transparent)]
+    Issue(#[from] crate::forward_issue::Trouble),
     /// Standard output does not take what we write.
     #[error("standard output cannot be written")]
     Output(#[from] std::io::Error),
@@ -198,6 +202,10 @@ impl Failure {
             }
             Failure::Manifest { .. } => Some("Change it, commit, tag and push, then publish again.".to_owned()),
             Failure::JobFailed { advice, .. } => Some((*advice).to_owned()),
+            #[cfg(feature = "forward-issue")]
+            Failure::Issue(crate::forward_issue::Trouble::NoToken) => {
+                Some("Set GITHUB_TOKEN, or name a file with --github-token-file FILE.".to_owned())
+            }
             Failure::Unreadable { .. } => Some("Is the path right, and may you read it?".to_owned()),
             Failure::NoAuthority => {
                 Some("Name a key with --key FILE, or a trustee's token with --token-file FILE.".to_owned())

@@ -5,6 +5,8 @@ mod authority;
 mod confirm;
 mod failure;
 mod follow;
+#[cfg(feature = "forward-issue")]
+mod forward_issue;
 mod job;
 mod package_set;
 mod print;
@@ -48,5 +50,7 @@ async fn run(args: Args, out: &mut Printer) -> Result<(), Failure> {
         Command::PackageSet(command) => package_set::run(client, command, out).await,
         Command::Schedule(command) => schedule::run(client, command, out).await,
         Command::Job(command) => job::run(&client, command, out).await,
+        #[cfg(feature = "forward-issue")]
+        Command::ForwardIssue(args) => forward_issue::run(client, args, out).await,
     }
 }

@@ -2,6 +2,7 @@
 
 mod git;
 mod health;
+mod issues;
 mod trust;
 
 use std::{
@@ -339,6 +340,7 @@ impl Config {
                 rule: "given as url or as url_file, not both",
             });
         }
+        self.check_webhook()?;
         Ok(())
     }
 

@@ -86,6 +86,9 @@ pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
         }
         Err(error) => report("sandbox", Err(error.to_string())),
     }
+    if config.github.team.is_some() {
+        report("trustees", trustees(config).await);
+    }
     Ok(if broken {
         ExitCode::FAILURE
     } else {
@@ -130,4 +133,17 @@ fn describe(state: Option<PushState>, behind: i64, url: &str) -> Result<String, 
         .pushed_at
         .map_or_else(|| "never".to_owned(), |at| at.to_string());
     Ok(format!("pushed to {url} at {at}; {behind} changes wait{by_hand}"))
+}
+
+/// Asks GitHub for the team that we trust.
+async fn trustees(config: &Config) -> Result<String, String> {
+    let github = config.github.client().map_err(|error| error.to_string())?;
+    let github =
+        github.ok_or_else(|| "GitHub shows no team without a token; set [github] token_file".to_owned())?;
+    let members = github.team_members().await.map_err(|error| {
+        format!(
+            "the team cannot be listed: {error}; [github] token_file must hold the token of a member of its organisation, with read:org"
+        )
+    })?;
+    Ok(format!("GitHub lists {} members of the team", members.len()))
 }

@@ -12,8 +12,8 @@ use docket_index::{
 use docket_jobs::{Clock, Jobs, worker};
 use docket_storage::Storage;
 use docket_worker::{
-    WorkerState, chores, compiler::Compilers, license::LicenseDetector, matrix, package::SizeRules, ping,
-    push, sandbox::Sandbox, source::git::SourceConfig,
+    WorkerState, chores, compiler::Compilers, github_issue, license::LicenseDetector, matrix,
+    package::SizeRules, ping, push, sandbox::Sandbox, source::git::SourceConfig,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -122,6 +122,8 @@ impl Server {
                 progress: worker::Progress::default(),
             };
             let mut handlers = docket_worker::handlers(&state);
+            let forwarder = config.forwarder(github.as_ref())?;
+            handlers.extend(forwarder.map(github_issue::handler));
             handlers.extend(chores::handlers(&state, &config.health.task_pings()?, github));
             matrix::greet_compiler(&jobs, &state.compilers).await?;
             if let Some(check) = config.health.ping()? {
@@ -157,6 +159,7 @@ impl Server {
                 views: stores.views.clone(),
                 authority: config.authority()?,
                 schedules: schedules.into(),
+                webhook: config.github.webhook()?.map(Arc::new),
                 public_url: Arc::from(public_url.trim_end_matches('/')),
                 stopping: shutdown.clone(),
             };

@@ -1,6 +1,6 @@
 //! Operations that need authority.
 
-use docket_client::{Client, Error};
+use docket_client::{Client, Error, Operation};
 use docket_core::operation::{PackageSetRequest, Signed};
 
 use crate::server::{Server, Step};
@@ -101,5 +101,29 @@ async fn a_signed_operation_is_sent_again_unchanged_when_no_answer_comes() {
     assert_eq!(
         requests[0], requests[1],
         "so that the server sees that it is the same"
+    );
+}
+
+#[tokio::test]
+async fn a_new_job_is_told_from_that_of_an_earlier_request() {
+    let signed = signed();
+    let ask = async |steps: Vec<Step>| {
+        let server = Server::start(steps).await;
+        let client = Client::new(server.address()).unwrap();
+        client.ask(Operation::Unpublish(&signed)).await.unwrap().created
+    };
+    let answer = |status, body: &str| Step::Answer(status, "application/json", body.to_owned());
+    let duplicate = || answer(200, r#"{"jobId":"abc","disposition":"duplicate"}"#);
+    assert!(ask(vec![answer(200, r#"{"jobId":"abc","disposition":"created"}"#)]).await);
+    assert!(!ask(vec![duplicate()]).await);
+    assert!(
+        ask(vec![answer(201, r#"{"jobId":"abc"}"#)]).await,
+        "as other servers say it"
+    );
+    assert!(!ask(vec![created()]).await);
+    let lost = Step::Answer(502, "text/html", String::new());
+    assert!(
+        ask(vec![lost, duplicate()]).await,
+        "the job may be that of our own first try"
     );
 }

@@ -49,7 +49,12 @@ impl State {
     fn answer(&mut self, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Option<Answer> {
         let asker = self.asker(headers);
         let conditional = headers.get("if-none-match").cloned();
-        let answer = match self.faults.pop_front() {
+        let fault = if uri.path().starts_with("/orgs/") {
+            self.team_faults.pop_front()
+        } else {
+            None
+        };
+        let answer = match fault.or_else(|| self.faults.pop_front()) {
             Some(fault @ Fault::LostAnswer) => {
                 self.route(method, uri, &asker, body);
                 trouble(fault)

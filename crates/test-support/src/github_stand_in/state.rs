@@ -15,6 +15,8 @@ pub(super) struct State {
     pub teams: HashMap<(String, String), Vec<String>>,
     pub repos: Vec<Repo>,
     pub faults: VecDeque<Fault>,
+    /// Those of questions for the members of a team.
+    pub team_faults: VecDeque<Fault>,
     pub requests: Vec<Request>,
     /// Calls that counted, by login.
     pub used: HashMap<String, u32>,
@@ -51,6 +53,7 @@ impl State {
             teams: HashMap::new(),
             repos: Vec::new(),
             faults: VecDeque::new(),
+            team_faults: VecDeque::new(),
             requests: Vec::new(),
             used: HashMap::new(),
             next_comment: 1,

@@ -42,6 +42,9 @@ pub struct GitHub {
     /// Our own token: to see the team, and for the tasks that ask GitHub, which run only with one. Default none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_file: Option<PathBuf>,
+    /// The secret of a webhook that GitHub calls for issues and comments; they are answered with our own token. Default none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook_secret_file: Option<PathBuf>,
 }
 
 impl Default for GitHub {
@@ -52,12 +55,13 @@ impl Default for GitHub {
             team: None,
             bot: None,
             token_file: None,
+            webhook_secret_file: None,
         }
     }
 }
 
 impl GitHub {
-    fn client_config(&self) -> Result<docket_github::Config, ConfigError> {
+    pub(super) fn client_config(&self) -> Result<docket_github::Config, ConfigError> {
         let wrong = |key, rule| ConfigError::OutOfRange { key, rule };
         let team = match (&self.org, &self.team) {
             (None, None) => None,
