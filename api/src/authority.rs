@@ -197,8 +197,13 @@ fn refused_bearer(error: &TrusteeError) -> Problem {
         TrusteeError::Malformed(_) => malformed_token(),
         TrusteeError::UnknownToken => unknown_token(),
         TrusteeError::NoPerson | TrusteeError::NotTrustee(_) => {
-            Problem::new(StatusCode::FORBIDDEN, "not-a-trustee", "Not a trustee")
-                .detail(capitalised(&error.to_string()))
+            let detail = match error {
+                TrusteeError::NotTrustee(login) => {
+                    format!("The GitHub account {login} is not a trustee of this registry.")
+                }
+                other => capitalised(&other.to_string()),
+            };
+            Problem::new(StatusCode::FORBIDDEN, "not-a-trustee", "Not a trustee").detail(detail)
         }
         TrusteeError::Unavailable { retry_at, .. } => {
             tracing::warn!(

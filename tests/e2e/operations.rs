@@ -231,7 +231,7 @@ fn anybody_raises_the_package_set_with_docket() {
         .expect("Cannot be added or updated");
     registry
         .docket(&["package-set", "update", "--remove", "demo"])
-        .expect_code(1)
+        .expect_code(2)
         .expect("trustee");
 }
 

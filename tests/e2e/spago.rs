@@ -178,7 +178,7 @@ fn spago_moves_a_package_with_its_owners_key() {
     )]);
     let key = owner.path.to_str().unwrap();
     spago
-        .run(demo.work(), &["registry", "transfer", "--private-key", key])
+        .run(demo.work(), &["registry", "transfer", "-i", key])
         .expect_code(0)
         .expect("Transferred demo");
     assert_eq!(

@@ -106,8 +106,10 @@ impl Client {
     ///
     /// [`Error::Refused`] says what is wrong with the request, or that the token is not a trustee's.
     pub async fn run_task(&self, task: &str) -> Result<JobId, Error> {
-        let accepted = self.submit(&["schedules", task, "run"], &serde_json::json!({}));
-        Ok(accepted.await?.job)
+        let accepted = self
+            .submit(&["schedules", task, "run"], &serde_json::json!({}))
+            .await?;
+        Ok(accepted.job)
     }
 
     /// Asks for any operation, and tells whether the job is a new one.

@@ -44,6 +44,9 @@ pub enum PrivateKeyError {
 impl PrivateKey {
     /// Reads the text of a private key file (`-----BEGIN OPENSSH PRIVATE KEY-----`).
     ///
+    /// ssh-key 0.6 refuses ECDSA keys whose secret number is shorter than the longest (a quarter of P-521 keys): callers that have
+    /// `ssh-keygen` at hand let it sign for those.
+    ///
     /// # Errors
     /// When it is something else.
     pub fn from_openssh(text: &str) -> Result<Self, PrivateKeyError> {
