@@ -85,7 +85,7 @@ async fn forward(forwarder: &Forwarder, run: &Run) -> Result<(), Failure> {
                 .notice(format!("Answered {sender}; there is no job to follow."));
             Ok(())
         }
-        Ok(Begun::Job(job)) => match look(forwarder, run, job, payload.looks).await {
+        Ok(Begun::Job(job)) => match look(forwarder, run, *job, payload.looks).await {
             Ok(true) => Ok(()),
             Ok(false) => {
                 let looks = payload.looks + 1;

@@ -31,7 +31,7 @@ pub enum Begun {
     /// Its author has an answer, and there is no job to watch.
     Answered,
     /// There is a job.
-    Job(Job),
+    Job(Box<Job>),
 }
 
 /// A job to be watched, and where to tell of it.
@@ -101,7 +101,7 @@ impl Forwarder {
         let started = thread.find(Step::Started);
         match started.and_then(|mark| mark.job.as_deref()?.parse().ok()) {
             // An earlier run came that far.
-            Some(id) => Ok(Begun::Job(Job { thread, id, what })),
+            Some(id) => Ok(Begun::Job(Box::new(Job { thread, id, what }))),
             None => self.start(event, &request, what, thread).await,
         }
     }
@@ -146,7 +146,7 @@ impl Forwarder {
         let mark = thread.mark(step).of_job(id.as_str(), None);
         thread.say(mark, &text).await?;
         Ok(if asked.created {
-            Begun::Job(Job { thread, id, what })
+            Begun::Job(Box::new(Job { thread, id, what }))
         } else {
             Begun::Answered
         })

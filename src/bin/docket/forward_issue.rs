@@ -71,7 +71,7 @@ pub(crate) async fn run(registry: Client, args: args::ForwardIssue, out: &Printe
         bot: args.bot.clone(),
     };
     let mut job = match forwarder.begin(&event).await.map_err(Trouble::Forward)? {
-        Begun::Job(job) => job,
+        Begun::Job(job) => *job,
         Begun::Answered => {
             out.note("answered; there is no job to follow");
             return Ok(());
