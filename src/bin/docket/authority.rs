@@ -140,8 +140,7 @@ impl KeyFile {
                     let ours = !public.is_hardware() && !public.kind().starts_with(ECDSA);
                     (Some(public), ours.then_some(key))
                 }
-                // An ECDSA key, most likely; if it is no key at all, `ssh-keygen` says so.
-                Err(PrivateKeyError::Unreadable { .. }) => (None, None),
+                Err(PrivateKeyError::Short) => (None, None),
                 Err(error) => return Err(bad(error.into())),
             }
         } else if text.contains("PRIVATE KEY-----") {

@@ -9,6 +9,9 @@ use ssh_key::{Algorithm, HashAlg, Signature, SshSig};
 use super::rsa::{self, Hash};
 use super::{KeyError, NAMESPACE, PublicKey, sshsig};
 
+/// What ssh-key 0.6 says of an ECDSA key whose number has fewer bytes than the longest.
+const TOO_SHORT: &str = "length invalid";
+
 /// A private key as OpenSSH stores it. Shown only by its fingerprint.
 #[derive(Clone)]
 pub struct PrivateKey(ssh_key::PrivateKey);
@@ -22,6 +25,9 @@ pub enum PrivateKeyError {
         /// What is wrong with it.
         reason: String,
     },
+    /// An ECDSA key whose secret number is shorter than the longest: ssh-key 0.6 cannot read it.
+    #[error("the number in this ECDSA key is short, and only `ssh-keygen -Y sign` can sign with it")]
+    Short,
     /// It needs its passphrase first.
     #[error("the private key is encrypted: its passphrase is needed")]
     Encrypted,
@@ -52,8 +58,13 @@ impl PrivateKey {
     pub fn from_openssh(text: &str) -> Result<Self, PrivateKeyError> {
         ssh_key::PrivateKey::from_openssh(text.trim())
             .map(Self)
-            .map_err(|error| PrivateKeyError::Unreadable {
-                reason: error.to_string(),
+            .map_err(|error| {
+                let reason = error.to_string();
+                if reason == TOO_SHORT {
+                    PrivateKeyError::Short
+                } else {
+                    PrivateKeyError::Unreadable { reason }
+                }
             })
     }
 
