@@ -70,17 +70,6 @@ async fn a_watcher_that_fails_for_long_is_still_asked() {
     }
 }
 
-#[tokio::test]
-async fn a_watcher_that_is_gone_delays_nobody() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/uuid", listener.local_addr().unwrap());
-    let ping = Ping::new(&url).unwrap();
-    // Nobody ever answers, and each of these returns at once: there is nothing to await.
-    for _ in 0..100 {
-        ping.success(String::new());
-    }
-}
-
 #[test]
 fn what_is_no_address_is_refused_without_repeating_it() {
     for url in [
