@@ -161,7 +161,7 @@ mod tests {
         assert_eq!(
             told(&trials),
             [
-                r#"c@1.0.0 0.15.15: {PackageName("a"): Version { major: 1, minor: 0, patch: 0 }, PackageName("b"): Version { major: 1, minor: 0, patch: 0 }}"#
+                r#"c@1.0.0 0.15.15: {"a": Version { major: 1, minor: 0, patch: 0 }, "b": Version { major: 1, minor: 0, patch: 0 }}"#
             ],
             "d waits for c, and e wants another a"
         );
