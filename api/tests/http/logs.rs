@@ -200,7 +200,7 @@ on_both_databases! {
         let id = served.publish(EFFECT).await;
         let refused = problem(served.get(&format!("/api/v1/jobs/{id}/logs/ws")).send().await.unwrap(), 400).await;
         assert_eq!(refused["type"], "/docs/problems#websocket-expected");
-        let url = format!("{}/api/v1/jobs/{}/logs/ws", served.url.replace("http", "ws"), JobId::random());
+        let url = format!("{}/api/v1/jobs/{}/logs/ws", served.url.replace("http", "ws"), JobId::new(docket_core::time::Timestamp::from_millis(1)));
         match tokio_tungstenite::connect_async(url).await {
             Err(tokio_tungstenite::tungstenite::Error::Http(response)) => assert_eq!(response.status(), 404),
             other => panic!("{other:?}"),

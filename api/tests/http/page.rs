@@ -118,7 +118,7 @@ on_both_databases! {
     /// A job that does not exist is a page for browsers and a problem document for the rest.
     async fn an_unknown_job_is_a_404_of_the_right_kind(db: TestDb) {
         let served = Served::start(db).await;
-        let path = format!("/logs/{}", JobId::random());
+        let path = format!("/logs/{}", JobId::new(docket_core::time::Timestamp::from_millis(1)));
         problem(served.get(&path).send().await.unwrap(), 404).await;
         let response = served.get(&path).header("accept", "text/html").send().await.unwrap();
         assert_eq!((response.status().as_u16(), header(&response, "content-type")), (404, "text/html; charset=utf-8"));

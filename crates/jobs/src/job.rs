@@ -1,9 +1,9 @@
 //! What a job is.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Mutex};
 
 use docket_core::{name::PackageName, time::Timestamp, version::Version};
-use uuid::Uuid;
+use uuid::{ContextV7, Uuid};
 
 use crate::Actor;
 
@@ -12,9 +12,16 @@ use crate::Actor;
 pub struct JobId(Uuid);
 
 impl JobId {
-    /// Makes a new id.
-    pub fn random() -> Self {
-        Self(Uuid::now_v7())
+    /// Makes a new id. Ids sort by `now`, and in one process by the order in which they were made.
+    pub fn new(now: Timestamp) -> Self {
+        static ORDER: Mutex<ContextV7> = Mutex::new(ContextV7::new());
+        let millis = u64::try_from(now.millis()).unwrap_or_default();
+        let nanos = u32::try_from(millis % 1000).unwrap_or_default() * 1_000_000;
+        Self(Uuid::new_v7(uuid::Timestamp::from_unix(
+            &ORDER,
+            millis / 1000,
+            nanos,
+        )))
     }
 }
 
@@ -183,4 +190,12 @@ pub struct Job {
     pub error_detail: Option<String>,
     /// How many lines its log has.
     pub log_seq: i64,
+    /// When the last of them was written.
+    pub log_at: Timestamp,
+    /// Higher runs first.
+    pub priority: i64,
+    /// The worker that has it.
+    pub lease_by: Option<String>,
+    /// Who asked for it to be cancelled, in words.
+    pub cancel_by: Option<String>,
 }

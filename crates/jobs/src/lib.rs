@@ -6,7 +6,10 @@
 
 mod actor;
 mod clock;
+mod control;
+mod decide;
 mod job;
+mod kind;
 mod log;
 mod operations;
 mod run;
@@ -14,13 +17,16 @@ mod schedule;
 mod signal;
 mod store;
 mod tail;
+mod why;
 pub mod worker;
 
 use docket_db::{Db, Error, Migration, Product, Tx};
 
 pub use actor::{Actor, Role};
 pub use clock::Clock;
+pub use control::{Cancel, Retry};
 pub use job::{Enqueued, Job, JobId, JobState, NewJob};
+pub use kind::KindSetting;
 pub use log::{JobLog, Level, LogLine};
 pub use run::{Failure, Run};
 pub use schedule::{Every, LastTick, Schedule};
@@ -29,6 +35,7 @@ pub use store::{
     lines::LineFilter,
 };
 pub use tail::{Tail, TailPage};
+pub use why::{Holder, Wait, Why};
 
 /// The tables of this crate.
 pub const TABLES: Product = Product {
@@ -53,6 +60,12 @@ pub const TABLES: Product = Product {
             sqlite: include_str!("../../../migrations/jobs/sqlite/0003_schedule.sql"),
             postgres: include_str!("../../../migrations/jobs/postgres/0003_schedule.sql"),
         },
+        Migration {
+            version: 4,
+            name: "0004_scheduler",
+            sqlite: include_str!("../../../migrations/jobs/sqlite/0004_scheduler.sql"),
+            postgres: include_str!("../../../migrations/jobs/postgres/0004_scheduler.sql"),
+        },
     ],
 };
 
@@ -65,9 +78,9 @@ pub struct Jobs {
 }
 
 impl Jobs {
-    /// Opens the queue. On PostgreSQL this also begins to hear what other processes enqueue and log.
+    /// Opens the queue. On PostgreSQL this also begins to hear what other processes enqueue and log, and sets `clock` by the server's.
     pub fn new(db: Db, clock: Clock) -> Self {
-        let signals = signal::Signals::start(&db);
+        let signals = signal::Signals::start(&db, &clock);
         Self { db, clock, signals }
     }
 
@@ -91,7 +104,7 @@ impl Jobs {
         store::jobs::insert(tx, new, self.clock.now()).await
     }
 
-    /// Tells the workers of this process that a job may be ready; other processes hear it from the database.
+    /// Tells the workers, of this process and of others, that a job may be ready.
     pub fn wake_workers(&self) {
         self.signals.job_ready();
     }

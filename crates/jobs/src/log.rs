@@ -1,20 +1,22 @@
 //! The job log: what authors read while their job runs and years later.
 //!
-//! Lines get a dense `seq` and a strictly increasing millisecond timestamp when they are written; a writer task appends what has
-//! gathered in one commit, without waiting for more (a fixed window was measured to be slower, design/measurements.md).
+//! Lines get a dense `seq` and a strictly increasing millisecond timestamp when they are written; the [`writer`] of a worker appends what has
+//! gathered in all its logs in one commit, without waiting for more (a fixed window was measured to be slower, design/measurements.md).
+
+pub(crate) mod writer;
 
 use std::{
+    collections::VecDeque,
     str::FromStr,
-    sync::{Arc, Mutex},
-    time::Duration,
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use docket_core::time::Timestamp;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
 
-use crate::{Job, JobId, Jobs, store};
+use crate::{Clock, Job, JobId};
+use writer::Dirty;
 
 /// How much a line matters. Stored as numbers with gaps (registry.md §1.11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,66 +97,82 @@ pub struct LogLine {
     pub message: String,
 }
 
-/// How many lines, and about how many bytes, one append holds at most.
-const APPEND_LINES: usize = 1000;
-const APPEND_BYTES: usize = 64 * 1024;
+/// How many lines, and about how many bytes, one row of the log holds at most.
+const ROW_LINES: usize = 1000;
+const ROW_BYTES: usize = 64 * 1024;
 
-/// How long to wait before trying again when the database did not take an append.
-const APPEND_RETRY: Duration = Duration::from_millis(500);
-
-enum Message {
-    Line(LogLine),
-    Flush(oneshot::Sender<()>),
-}
-
-/// Writes the log of one run. Clones write to the same log.
+/// Writes the log of one attempt. Clones write to the same log.
 #[derive(Debug, Clone)]
 pub struct JobLog {
-    head: Arc<Mutex<Head>>,
-    jobs: Jobs,
+    shared: Arc<Shared>,
+}
+
+/// What a log and its writer share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    id: JobId,
+    attempt: i64,
+    clock: Clock,
+    head: Mutex<Head>,
+    dirty: Dirty,
+    /// The last `seq` that is stored.
+    stored: watch::Sender<i64>,
+    /// Cancelled when the lease turns out to be gone: then nobody may write.
+    lost: CancellationToken,
 }
 
 #[derive(Debug)]
 struct Head {
+    /// Of the last line.
     seq: i64,
     at: Timestamp,
-    queue: mpsc::UnboundedSender<Message>,
+    /// Lines that the writer has not taken yet.
+    waiting: VecDeque<LogLine>,
+    /// The writer knows that lines wait.
+    queued: bool,
+    /// The writer is storing lines.
+    storing: bool,
+    /// The attempt is over; what is written now is dropped.
+    closed: bool,
 }
 
 impl JobLog {
-    /// Continues the log of `job` and starts its writer. `lost` is cancelled when the lease turns out to be gone.
-    pub(crate) async fn open(
-        jobs: &Jobs,
-        job: &Job,
-        lost: CancellationToken,
-    ) -> Result<Self, docket_db::Error> {
-        let mut tx = jobs.db().read().await?;
-        let (seq, at) = store::lines::head(&mut tx, job.id).await?;
-        drop(tx);
-        let (queue, inbox) = mpsc::unbounded_channel();
-        tokio::spawn(write_lines(jobs.clone(), job.clone(), inbox, lost));
-        Ok(Self {
-            head: Arc::new(Mutex::new(Head { seq, at, queue })),
-            jobs: jobs.clone(),
-        })
+    /// Continues the log of `job`. `lost` is cancelled when the lease turns out to be gone.
+    pub(crate) fn open(job: &Job, clock: Clock, dirty: Dirty, lost: CancellationToken) -> Self {
+        let head = Head {
+            seq: job.log_seq,
+            at: job.log_at,
+            waiting: VecDeque::new(),
+            queued: false,
+            storing: false,
+            closed: false,
+        };
+        Self {
+            shared: Arc::new(Shared {
+                id: job.id,
+                attempt: job.attempt,
+                clock,
+                head: Mutex::new(head),
+                dirty,
+                stored: watch::channel(job.log_seq).0,
+                lost,
+            }),
+        }
     }
 
     /// Writes a line. It is stored within milliseconds; [`JobLog::flush`] waits for that.
     pub fn write(&self, level: Level, message: impl Into<String>) {
-        let mut head = self
-            .head
-            .lock()
-            .expect("nothing panics while it holds the head of a log");
-        head.seq += 1;
-        head.at = self.jobs.clock().now().max(head.at.next_millisecond());
-        let line = LogLine {
-            seq: head.seq,
-            at: head.at,
-            level,
-            message: message.into(),
+        let queue = {
+            let mut head = self.shared.head();
+            if head.closed {
+                return;
+            }
+            head.push(self.shared.clock.now(), level, message.into());
+            !std::mem::replace(&mut head.queued, true)
         };
-        // The writer is gone only when the lease is lost, and then nobody may write.
-        let _ = head.queue.send(Message::Line(line));
+        if queue {
+            self.shared.queue_again();
+        }
     }
 
     /// Writes a DEBUG line.
@@ -184,111 +202,112 @@ impl JobLog {
 
     /// Waits until every line written so far is stored, or the lease is lost.
     pub async fn flush(&self) {
-        let (done, stored) = oneshot::channel();
-        let sent = {
-            let head = self
-                .head
-                .lock()
-                .expect("nothing panics while it holds the head of a log");
-            head.queue.send(Message::Flush(done))
-        };
-        if sent.is_ok() {
-            // An error means that the writer stopped because the lease is lost.
-            let _ = stored.await;
+        let seq = self.shared.head().seq;
+        let mut stored = self.shared.stored.subscribe();
+        tokio::select! {
+            _ = stored.wait_for(|stored| *stored >= seq) => {}
+            () = self.shared.lost.cancelled() => {}
         }
     }
-}
 
-/// Stores lines as they come, until all writers are gone or the lease is lost.
-async fn write_lines(
-    jobs: Jobs,
-    job: Job,
-    mut inbox: mpsc::UnboundedReceiver<Message>,
-    lost: CancellationToken,
-) {
-    let mut messages = Vec::new();
-    while inbox.recv_many(&mut messages, APPEND_LINES).await > 0 {
-        let mut lines = Vec::new();
-        let mut bytes = 0;
-        let mut flushed = Vec::new();
-        for message in messages.drain(..) {
-            match message {
-                Message::Flush(done) => flushed.push(done),
-                Message::Line(line) => {
-                    if bytes >= APPEND_BYTES {
-                        if !append(&jobs, &job, &lines, &lost).await {
-                            return;
-                        }
-                        lines.clear();
-                        bytes = 0;
-                    }
-                    bytes += line.message.len();
-                    lines.push(line);
+    /// Ends the log, with a last line if there is one, and returns the lines that are not stored yet: they are stored with the end of the
+    /// attempt, in one transaction.
+    pub(crate) async fn close(&self, last: Option<(Level, String)>) -> Vec<LogLine> {
+        let mut stored = self.shared.stored.subscribe();
+        let mut last = last;
+        loop {
+            {
+                let mut head = self.shared.head();
+                if let Some((level, message)) = last.take() {
+                    head.push(self.shared.clock.now(), level, message);
                 }
-            }
-        }
-        if !append(&jobs, &job, &lines, &lost).await {
-            return;
-        }
-        for done in flushed {
-            // The caller may have stopped waiting.
-            let _ = done.send(());
-        }
-    }
-}
-
-/// Appends `lines`, again and again while the database does not answer. False when the lease is lost.
-async fn append(jobs: &Jobs, job: &Job, lines: &[LogLine], lost: &CancellationToken) -> bool {
-    if lines.is_empty() {
-        return !lost.is_cancelled();
-    }
-    loop {
-        match try_append(jobs, job, lines).await {
-            Ok(true) => {
-                jobs.signals.log_grew(job.id);
-                return true;
-            }
-            Ok(false) => {
-                lost.cancel();
-                return false;
-            }
-            Err(error) => {
-                warn!(job.id = %job.id, error = &error as &dyn std::error::Error, "the job log could not be written; trying again");
-                tokio::select! {
-                    () = tokio::time::sleep(APPEND_RETRY) => {}
-                    () = lost.cancelled() => return false,
+                head.closed = true;
+                if !head.storing && head.fits_a_row() {
+                    return head.waiting.drain(..).collect();
                 }
+                if !head.storing && !std::mem::replace(&mut head.queued, true) {
+                    self.shared.queue_again();
+                }
+                stored.mark_unchanged();
+            }
+            tokio::select! {
+                _ = stored.changed() => {}
+                () = self.shared.lost.cancelled() => return Vec::new(),
             }
         }
     }
 }
 
-async fn try_append(jobs: &Jobs, job: &Job, lines: &[LogLine]) -> Result<bool, docket_db::Error> {
-    let mut tx = jobs.db().write().await?;
-    let current = store::lines::append(&mut tx, job, lines).await?;
-    tx.commit().await?;
-    Ok(current)
+impl Shared {
+    fn head(&self) -> MutexGuard<'_, Head> {
+        self.head
+            .lock()
+            .expect("nothing panics while it holds the head of a log")
+    }
+
+    /// Tells the writer that lines wait.
+    fn queue_again(self: &Arc<Self>) {
+        // The writer is gone only when its worker is.
+        let _ = self.dirty.send(self.clone());
+    }
+
+    /// Hands as many lines as one row holds to the writer, with their size in bytes. `None` when none wait.
+    fn take_chunk(&self) -> Option<(Vec<LogLine>, usize)> {
+        let mut head = self.head();
+        head.queued = false;
+        // One chunk at a time: what waits is queued again when the one under way is stored.
+        if head.waiting.is_empty() || head.storing {
+            return None;
+        }
+        let (mut lines, mut bytes) = (Vec::new(), 0);
+        while let Some(line) = head.waiting.pop_front() {
+            bytes += line.message.len();
+            lines.push(line);
+            if lines.len() >= ROW_LINES || bytes >= ROW_BYTES {
+                break;
+            }
+        }
+        head.storing = true;
+        Some((lines, bytes))
+    }
+
+    /// Says that the lines up to `seq` are stored.
+    fn stored(self: &Arc<Self>, seq: i64) {
+        let mut head = self.head();
+        head.storing = false;
+        head.queued = !head.waiting.is_empty();
+        if head.queued {
+            self.queue_again();
+        }
+        drop(head);
+        self.stored.send_replace(seq);
+    }
 }
 
-/// Adds one line in `tx` to the log of a job that no run is writing to any more. The attempt in `job` must still be current.
-pub(crate) async fn append_closing_line(
-    tx: &mut docket_db::Tx,
-    job: &Job,
-    level: Level,
-    message: String,
-    now: Timestamp,
-) -> Result<bool, docket_db::Error> {
-    let (seq, at) = store::lines::head(tx, job.id).await?;
-    let line = LogLine {
-        seq: seq + 1,
-        at: now.max(at.next_millisecond()),
+impl Head {
+    fn push(&mut self, now: Timestamp, level: Level, message: String) {
+        self.seq += 1;
+        self.at = now.max(self.at.next_millisecond());
+        self.waiting.push_back(LogLine {
+            seq: self.seq,
+            at: self.at,
+            level,
+            message,
+        });
+    }
+
+    fn fits_a_row(&self) -> bool {
+        let bytes: usize = self.waiting.iter().map(|line| line.message.len()).sum();
+        self.waiting.len() <= ROW_LINES && bytes <= ROW_BYTES
+    }
+}
+
+/// The line that follows the stored ones of `job`, for a job that no attempt writes to any more.
+pub(crate) fn closing_line(job: &Job, level: Level, message: String, now: Timestamp) -> LogLine {
+    LogLine {
+        seq: job.log_seq + 1,
+        at: now.max(job.log_at.next_millisecond()),
         level,
         message,
-    };
-    store::lines::append(tx, job, &[line]).await
-}
-
-/// The id is what a log signal carries.
-pub(crate) fn announce(jobs: &Jobs, job: JobId) {
-    jobs.signals.log_grew(job);
+    }
 }

@@ -1,5 +1,10 @@
 //! One attempt at a job, as its handler sees it.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use docket_db::{Error, Tx};
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +30,12 @@ pub enum Failure {
         #[source]
         cause: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
+    /// Somebody asked for the job to be cancelled, before it had any effect.
+    #[error("cancelled by {by}")]
+    Cancelled {
+        /// Who, in words.
+        by: String,
+    },
     /// Another attempt has begun, or the server stops: nothing more may be written.
     #[error("the lease of this attempt is lost")]
     LeaseLost,
@@ -46,22 +57,30 @@ pub struct Run {
     pub job: Job,
     /// Its log.
     pub log: JobLog,
-    /// Cancelled when the lease is lost or the server stops waiting: stop, and end child processes.
+    /// Cancelled when the lease is lost, the job is cancelled or the server stops waiting: stop, and end child processes.
     pub cancelled: CancellationToken,
     pub(crate) jobs: Jobs,
+    /// Set when effects may have been committed: from then on the job is not cancelled.
+    pub(crate) effective: Arc<AtomicBool>,
 }
 
 impl Run {
     /// Begins the transaction of the job's effects. While it is open no other attempt of the job can begin.
     ///
+    /// This is the last point at which a job can be cancelled: once the transaction is committed, the job ends by itself.
+    ///
     /// # Errors
-    /// [`Failure::LeaseLost`] when another attempt has begun.
+    /// [`Failure::LeaseLost`] when another attempt has begun, [`Failure::Cancelled`] when somebody asked for that.
     pub async fn begin(&self) -> Result<Tx, Failure> {
         let mut tx = self.jobs.db().write().await?;
-        if store::lease::fence(&mut tx, &self.job).await? {
-            Ok(tx)
-        } else {
-            Err(Failure::LeaseLost)
+        let now = self.jobs.clock().now();
+        if store::lease::begin_effects(&mut tx, &self.job, now).await? {
+            self.effective.store(true, Ordering::SeqCst);
+            return Ok(tx);
+        }
+        match store::lease::cancelled_by(&mut tx, &self.job).await? {
+            Some(by) => Err(Failure::Cancelled { by }),
+            None => Err(Failure::LeaseLost),
         }
     }
 

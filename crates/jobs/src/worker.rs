@@ -3,10 +3,13 @@
 //! apalis polls for work, runs each job as a task of its own, catches panics and stops gracefully; what is claimed, leased, retried and ended
 //! is decided here, in our transactions. Its SQL back ends are not used (architecture.md §5).
 
-mod lease;
+mod dispatch;
+mod heartbeat;
 mod outcome;
 mod progress;
 mod queue;
+mod reap;
+mod slot;
 
 use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc, time::Duration};
 
@@ -17,12 +20,16 @@ use apalis_core::{
     worker::{builder::WorkerBuilder, ext::parallelize::ParallelizeExt},
 };
 use futures_util::future::BoxFuture;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use crate::{Failure, Jobs, Run};
+use crate::{Failure, Jobs, Run, log::writer};
+use dispatch::Dispatcher;
+use heartbeat::Heartbeats;
 pub use progress::Progress;
-use queue::{Claim, Queue};
+use queue::Queue;
+use slot::Claim;
 
 /// What runs the jobs of one kind.
 #[derive(Clone)]
@@ -48,6 +55,15 @@ pub enum Lane {
 }
 
 impl Lane {
+    /// The lane of jobs of this priority.
+    pub(crate) fn of(priority: i64) -> Self {
+        if priority >= 0 {
+            Self::Foreground
+        } else {
+            Self::Background
+        }
+    }
+
     /// The priorities of its jobs.
     pub(crate) fn priorities(self) -> RangeInclusive<i64> {
         match self {
@@ -91,32 +107,41 @@ pub async fn run(jobs: Jobs, config: Config, handlers: Vec<Handler>, shutdown: C
             .collect(),
     ));
     let abort = CancellationToken::new();
-    let reaper = tokio::spawn(lease::reap(jobs.clone(), shutdown.clone()));
-    let drain = tokio::spawn(drain(shutdown.clone(), abort.clone(), config.drain_secs));
-    let lane = |lane, slots| {
-        let attempts = Attempts {
-            jobs: jobs.clone(),
-            config: config.clone(),
-            handlers: handlers.clone(),
-            abort: abort.clone(),
-        };
-        run_lane(attempts, lane, slots, shutdown.clone())
+    let over = CancellationToken::new();
+    let heartbeats = Heartbeats::default();
+    let mut dispatcher = Dispatcher::new(jobs.clone(), config.clone(), handlers.0.keys().copied().collect());
+    let lanes = [
+        (Lane::Foreground, config.concurrency),
+        (Lane::Background, config.background_concurrency),
+    ]
+    .map(|(lane, slots)| dispatcher.open(lane, slots));
+    let attempts = Attempts {
+        jobs: jobs.clone(),
+        config: config.clone(),
+        handlers,
+        heartbeats: heartbeats.clone(),
+        logs: writer::start(jobs.clone()),
+        abort: abort.clone(),
     };
-    tokio::join!(
-        lane(Lane::Foreground, config.concurrency),
-        lane(Lane::Background, config.background_concurrency),
-    );
+    let reaper = tokio::spawn(reap::reap(jobs.clone(), shutdown.clone()));
+    let keeper =
+        tokio::spawn(heartbeats.keep(jobs, config.lease_secs, config.progress.clone(), over.clone()));
+    let drain = tokio::spawn(drain(shutdown.clone(), abort, config.drain_secs));
+    let lanes = lanes.map(|claims| tokio::spawn(run_lane(attempts.clone(), claims, shutdown.clone())));
+    // It ends when every attempt is over: ended, or given back after the drain.
+    dispatcher.run(shutdown).await;
+    for lane in lanes {
+        let _ = lane.await;
+    }
+    over.cancel();
     drain.abort();
+    let _ = keeper.await;
     let _ = reaper.await;
 }
 
-/// Runs the jobs of one lane until `shutdown`, and returns when the last attempt is over.
-async fn run_lane(attempts: Attempts, lane: Lane, concurrency: usize, shutdown: CancellationToken) {
-    if concurrency == 0 {
-        return;
-    }
-    let queue = Queue::new(&attempts, lane, concurrency, shutdown.clone());
-    let slots = queue.slots();
+/// Lets apalis run the jobs that the dispatcher claims for one lane, until `shutdown`.
+async fn run_lane(attempts: Attempts, claims: mpsc::UnboundedReceiver<Claim>, shutdown: CancellationToken) {
+    let queue = Queue::new(claims);
     while !shutdown.is_cancelled() {
         // A fetch error kills an apalis backend for good, so it is built again (architecture.md §5).
         if let Err(error) = drive(queue.clone(), attempts.clone(), shutdown.clone()).await
@@ -128,9 +153,6 @@ async fn run_lane(attempts: Attempts, lane: Lane, concurrency: usize, shutdown: 
             );
         }
     }
-
-    // All slots free means that every attempt is over: ended, or given back after the drain.
-    let _ = slots.acquire_many(concurrency as u32).await;
 }
 
 /// Lets running jobs end for a while after `shutdown`, then tells them to give their leases back.
@@ -141,12 +163,20 @@ async fn drain(shutdown: CancellationToken, abort: CancellationToken, drain_secs
     abort.cancel();
 }
 
+/// The last line of an attempt that is given back.
+fn given_back_line(attempt: i64) -> String {
+    format!("The server stops; attempt {attempt} is given back and another worker will take it.")
+}
+
 /// What every attempt needs.
 #[derive(Clone)]
 pub(crate) struct Attempts {
     jobs: Jobs,
     config: Config,
     handlers: Handlers,
+    heartbeats: Heartbeats,
+    logs: writer::Dirty,
+    /// Cancelled when the server no longer waits for what runs.
     abort: CancellationToken,
 }
 
@@ -161,14 +191,9 @@ fn drive(
         .parallelize(tokio::spawn)
         .catch_panic()
         .build(move |claim: Claim| {
-            let Attempts {
-                jobs,
-                config,
-                handlers,
-                abort,
-            } = attempts.clone();
+            let attempts = attempts.clone();
             async move {
-                outcome::attempt(jobs, config, handlers, claim, abort).await;
+                outcome::attempt(attempts, claim).await;
                 // How it ended is stored already: an error here would stop the whole worker.
                 Ok::<(), BoxDynError>(())
             }

@@ -117,7 +117,7 @@ on_both_databases! {
     async fn a_read_transaction_shows_one_state(db: TestDb) {
         let jobs = open(&db).await;
         let mut tx = jobs.db().read().await.unwrap();
-        let id = docket_jobs::JobId::random();
+        let id = docket_jobs::JobId::new(jobs.clock().now());
         assert!(jobs.find(&mut tx, id).await.unwrap().is_none());
         let id = enqueue(&jobs, &job("a", &[])).await;
         assert!(jobs.find(&mut tx, id).await.unwrap().is_none(), "it came after the first look");

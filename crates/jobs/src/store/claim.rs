@@ -1,103 +1,169 @@
-//! Claiming ready jobs.
+//! Claiming ready jobs: the facts, and the step from `queued` to `running`.
+
+use std::collections::HashMap;
 
 use docket_core::time::Timestamp;
 use docket_db::{Error, Tx, execute, on};
+use serde_json::json;
 
-use super::jobs::{JobRow, job_columns};
-use crate::{Job, worker::Lane};
+use super::{
+    jobs::{JobRow, job_columns},
+    kinds, over_list,
+};
+use crate::{
+    Job, JobId,
+    decide::{Candidate, Reserved, Scene},
+    worker::Lane,
+};
 
-/// Claims up to `limit` ready jobs of `kinds` in `lane` for `worker`: the oldest of the highest priority first, none of whose locks is
-/// held by a running job, and none behind an older ready job that shares a lock (first in, first out within a lock).
+/// Lets no other scheduler decide before `tx` ends, in any process. On SQLite a write transaction does so already.
 ///
-/// A claim raises the attempt number, which is the fence of everything the run writes.
-pub(crate) async fn claim(
-    tx: &mut Tx,
-    lane: Lane,
-    kinds: &[&str],
-    worker: &str,
-    now: Timestamp,
-    lease_until: Timestamp,
-    limit: usize,
-) -> Result<Vec<Job>, Error> {
-    // Claims of different processes follow one another, or two could each see a lock free. SQLite has one writer anyway.
+/// Whatever moves a job between `queued` and `running`, or changes what queued jobs wait for, calls this first: so a job that parks on a lock
+/// cannot miss that the lock is freed in the same moment.
+pub(crate) async fn serialise(tx: &mut Tx) -> Result<(), Error> {
     if let Tx::Postgres(tx) = tx {
         const SERIALISE: &str = "SELECT pg_advisory_xact_lock(hashtext('docket_jobs claim'))";
         sqlx::query(SERIALISE).execute(&mut **tx).await?;
     }
-    let mut claimed = Vec::new();
-    while claimed.len() < limit {
-        let Some(job) = claim_one(tx, lane, kinds, worker, now, lease_until).await? else {
-            break;
-        };
-        claimed.push(job);
-    }
-    Ok(claimed)
+    Ok(())
 }
 
-async fn claim_one(
+/// Returns the facts that decide which jobs may run.
+pub(crate) async fn load_scene(tx: &mut Tx) -> Result<Scene, Error> {
+    const RUNNING: &str = "
+        SELECT job.id, job.kind, job_lock.name
+        FROM job LEFT JOIN job_lock ON job_lock.job_id = job.id
+        WHERE job.state = 'running'";
+    const RESERVED: &str = "
+        SELECT job_lock.name, job.id, job.priority
+        FROM job_lock JOIN job ON job.id = job_lock.job_id
+        WHERE job_lock.reserved = 1 AND job.state = 'queued'";
+    let reserved: Vec<(String, String, i64)> =
+        on!(&mut *tx, conn => sqlx::query_as(RESERVED).fetch_all(conn))?;
+    let reserved = reserved.into_iter().map(|(lock, id, priority)| {
+        let id = id.parse().map_err(Error::corrupt("job", "id", &id))?;
+        Ok(Reserved { lock, id, priority })
+    });
+    let reserved = reserved.collect::<Result<_, Error>>()?;
+    let mut scene = Scene::new(kinds::rules(&mut *tx).await?, reserved);
+    let rows: Vec<(String, String, Option<String>)> =
+        on!(&mut *tx, conn => sqlx::query_as(RUNNING).fetch_all(conn))?;
+    let mut running: HashMap<String, (String, Vec<String>)> = HashMap::new();
+    for (id, kind, lock) in rows {
+        let (_, locks) = running.entry(id).or_insert_with(|| (kind, Vec::new()));
+        locks.extend(lock);
+    }
+    for (kind, locks) in running.into_values() {
+        scene.runs(&kind, locks);
+    }
+    Ok(scene)
+}
+
+/// Returns the first `limit` jobs of `kinds` in `lane` that are to be looked at, in the order of the queue.
+pub(crate) async fn list_candidates(
     tx: &mut Tx,
     lane: Lane,
     kinds: &[&str],
-    worker: &str,
-    now: Timestamp,
-    lease_until: Timestamp,
-) -> Result<Option<Job>, Error> {
-    const READY: &str = "
-        SELECT id
-        FROM job ready
-        WHERE state = 'queued' AND run_after <= $1 AND priority BETWEEN $3 AND $4
-          AND ',' || $2 || ',' LIKE '%,' || kind || ',%'
-          AND NOT EXISTS (
-              SELECT 1
-              FROM job_lock needed
-              JOIN job_lock other ON other.name = needed.name AND other.job_id <> needed.job_id
-              JOIN job ahead ON ahead.id = other.job_id
-              WHERE needed.job_id = ready.id
-                AND (ahead.state = 'running'
-                     OR (ahead.state = 'queued' AND ahead.run_after <= $1
-                         AND (ahead.priority > ready.priority
-                              OR (ahead.priority = ready.priority AND ahead.id < ready.id)))))
+    limit: usize,
+) -> Result<Vec<Candidate>, Error> {
+    const SQL: &str = "
+        SELECT id, kind, priority, run_after,
+               (SELECT string_agg(name, $5) FROM job_lock WHERE job_lock.job_id = job.id)
+        FROM job
+        WHERE state = 'queued' AND parked_on IS NULL AND priority BETWEEN $1 AND $2
+          AND ',' || $3 || ',' LIKE '%,' || kind || ',%'
         ORDER BY priority DESC, id
-        LIMIT 1";
-    const TAKE: &str = concat!(
-        "
-        UPDATE job
-        SET state = 'running', attempt = attempt + 1, started_at = $2, lease_by = $3, lease_until = $4
-        WHERE id = $1
-        RETURNING ",
-        job_columns!()
-    );
-    let ready: Option<String> = on!(&mut *tx, conn => sqlx::query_scalar(READY)
-        .bind(now.millis())
-        .bind(kinds.join(","))
+        LIMIT $4";
+    /// Stands in no lock's name.
+    const BETWEEN: &str = "\n";
+    type Row = (String, String, i64, i64, Option<String>);
+    let rows: Vec<Row> = on!(tx, conn => sqlx::query_as(SQL)
         .bind(lane.priorities().start())
         .bind(lane.priorities().end())
-        .fetch_optional(conn))?;
-    let Some(id) = ready else { return Ok(None) };
-    let row: JobRow = on!(tx, conn => sqlx::query_as(TAKE)
-        .bind(id)
-        .bind(now.millis())
-        .bind(worker)
-        .bind(lease_until.millis())
-        .fetch_one(conn))?;
-    row.into_job().map(Some)
+        .bind(kinds.join(","))
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .bind(BETWEEN)
+        .fetch_all(conn))?;
+    rows.into_iter()
+        .map(|(id, kind, priority, run_after, locks)| {
+            let locks = locks.unwrap_or_default();
+            Ok(Candidate {
+                id: id.parse().map_err(Error::corrupt("job", "id", &id))?,
+                kind,
+                priority,
+                run_after: Timestamp::from_millis(run_after),
+                locks: locks.split_terminator(BETWEEN).map(str::to_owned).collect(),
+            })
+        })
+        .collect()
 }
 
-/// Returns the time at which the next waiting job becomes ready, if one waits for time alone.
-pub(crate) async fn next_ready_at(tx: &mut Tx, now: Timestamp) -> Result<Option<Timestamp>, Error> {
-    const SQL: &str = "SELECT min(run_after) FROM job WHERE state = 'queued' AND run_after > $1";
-    let at: Option<i64> = on!(tx, conn => sqlx::query_scalar(SQL).bind(now.millis()).fetch_one(conn))?;
-    Ok(at.map(Timestamp::from_millis))
+/// Who takes jobs, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Taking<'a> {
+    pub(crate) worker: &'a str,
+    pub(crate) now: Timestamp,
+    pub(crate) lease_until: Timestamp,
 }
 
-/// Returns the running jobs whose lease has lapsed. One that does not decode is left out: it must not keep the others waiting.
+/// Takes queued jobs. Each claim raises the attempt number, which is the fence of everything the run writes.
+pub(crate) async fn take(tx: &mut Tx, ids: &[JobId], taking: Taking<'_>) -> Result<Vec<Job>, Error> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = over_list!(
+        tx,
+        "UPDATE job
+         SET state = 'running', attempt = attempt + 1, started_at = $2, lease_by = $3, lease_until = $4
+         WHERE state = 'queued' AND id IN (SELECT list.value ->> 'id' FROM",
+        concat!(") RETURNING ", job_columns!())
+    );
+    let list: Vec<_> = ids.iter().map(|id| json!({ "id": id.to_string() })).collect();
+    let list = serde_json::Value::from(list).to_string();
+    let rows: Vec<JobRow> = on!(&mut *tx, conn => sqlx::query_as(sql)
+        .bind(&list)
+        .bind(taking.now.millis())
+        .bind(taking.worker)
+        .bind(taking.lease_until.millis())
+        .fetch_all(conn))?;
+    let unreserve = over_list!(
+        tx,
+        "UPDATE job_lock SET reserved = 0 WHERE reserved = 1 AND job_id IN (SELECT list.value ->> 'id' FROM",
+        ")"
+    );
+    execute!(tx, sqlx::query(unreserve).bind(&list))?;
+    // Neither database returns rows in the order of the list.
+    let place: HashMap<JobId, usize> = ids.iter().copied().zip(0..).collect();
+    let mut jobs = rows
+        .into_iter()
+        .map(JobRow::into_job)
+        .collect::<Result<Vec<_>, _>>()?;
+    jobs.sort_by_key(|job| place[&job.id]);
+    Ok(jobs)
+}
+
+/// True when some lease has lapsed.
+pub(crate) async fn has_lapsed(tx: &mut Tx, now: Timestamp) -> Result<bool, Error> {
+    const SQL: &str = "SELECT count(*) FROM job WHERE state = 'running' AND lease_until < $1";
+    let lapsed: i64 = on!(tx, conn => sqlx::query_scalar(SQL).bind(now.millis()).fetch_one(conn))?;
+    Ok(lapsed > 0)
+}
+
+/// Returns the running jobs whose lease has lapsed, locked until `tx` ends; without those whose attempt is in the middle of a transaction, for
+/// that attempt is alive. One that does not decode is left out: it must not keep the others waiting.
 pub(crate) async fn list_lapsed(tx: &mut Tx, now: Timestamp) -> Result<Vec<Job>, Error> {
-    const SQL: &str = concat!(
+    const SQLITE: &str = concat!(
         "SELECT ",
         job_columns!(),
         " FROM job WHERE state = 'running' AND lease_until < $1 ORDER BY id"
     );
-    let rows: Vec<JobRow> = on!(tx, conn => sqlx::query_as(SQL).bind(now.millis()).fetch_all(conn))?;
+    const POSTGRES: &str = concat!(
+        "SELECT ",
+        job_columns!(),
+        " FROM job WHERE state = 'running' AND lease_until < $1 ORDER BY id FOR UPDATE SKIP LOCKED"
+    );
+    let sql = if tx.is_postgres() { POSTGRES } else { SQLITE };
+    let rows: Vec<JobRow> = on!(tx, conn => sqlx::query_as(sql).bind(now.millis()).fetch_all(conn))?;
     let decoded = rows.into_iter().filter_map(|row| {
         row.into_job()
             .inspect_err(|error| {
@@ -108,52 +174,11 @@ pub(crate) async fn list_lapsed(tx: &mut Tx, now: Timestamp) -> Result<Vec<Job>,
     Ok(decoded.collect())
 }
 
-/// Why a job goes back in the queue: what lapsed and what was unavailable is counted, each for itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Requeue {
-    /// Its worker fell silent.
-    Lapsed,
-    /// A service of ours was unavailable.
-    Unavailable,
-    /// The server stops; nobody's failure.
-    GivenBack,
-}
-
-/// Puts a job of attempt `attempt` back in the queue, not to run before `run_after`. False when the attempt is no longer current.
-pub(crate) async fn requeue(
-    tx: &mut Tx,
-    job: &Job,
-    run_after: Timestamp,
-    why: Requeue,
-) -> Result<bool, Error> {
-    const SQL: &str = "
-        UPDATE job
-        SET state = 'queued', run_after = $3, resets = resets + $4, retries = retries + $5,
-            started_at = NULL, lease_by = NULL, lease_until = NULL
-        WHERE id = $1 AND attempt = $2 AND state = 'running'";
-    let touched = execute!(
-        tx,
-        sqlx::query(SQL)
-            .bind(job.id.to_string())
-            .bind(job.attempt)
-            .bind(run_after.millis())
-            .bind(i64::from(why == Requeue::Lapsed))
-            .bind(i64::from(why == Requeue::Unavailable))
-    )?;
-    Ok(touched == 1)
-}
-
-/// True when this attempt is still current and its lease has lapsed. On PostgreSQL the row stays locked until `tx` ends.
-pub(crate) async fn is_lapsed(tx: &mut Tx, job: &Job, now: Timestamp) -> Result<bool, Error> {
-    const SQL: &str = "
-        UPDATE job SET attempt = attempt
-        WHERE id = $1 AND attempt = $2 AND state = 'running' AND lease_until < $3";
-    let touched = execute!(
-        tx,
-        sqlx::query(SQL)
-            .bind(job.id.to_string())
-            .bind(job.attempt)
-            .bind(now.millis())
-    )?;
-    Ok(touched == 1)
+/// Returns the jobs that `worker` has in the database's eyes, with their attempts.
+pub(crate) async fn list_held_by(tx: &mut Tx, worker: &str) -> Result<Vec<(JobId, i64)>, Error> {
+    const SQL: &str = "SELECT id, attempt FROM job WHERE state = 'running' AND lease_by = $1";
+    let rows: Vec<(String, i64)> = on!(tx, conn => sqlx::query_as(SQL).bind(worker).fetch_all(conn))?;
+    rows.into_iter()
+        .map(|(id, attempt)| Ok((id.parse().map_err(Error::corrupt("job", "id", &id))?, attempt)))
+        .collect()
 }

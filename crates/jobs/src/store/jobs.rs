@@ -3,7 +3,7 @@
 use docket_core::time::Timestamp;
 use docket_db::{Error, Tx, execute, on};
 
-use crate::{Enqueued, Job, JobId, JobState, NewJob, signal};
+use crate::{Enqueued, Job, JobId, JobState, NewJob, decide::ParkedOn};
 
 /// The order of a list of jobs, by creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -53,6 +53,10 @@ pub(super) struct JobRow {
     error_code: Option<String>,
     error_detail: Option<String>,
     log_seq: i64,
+    log_at: i64,
+    priority: i64,
+    lease_by: Option<String>,
+    cancel_by: Option<String>,
 }
 
 impl JobRow {
@@ -82,6 +86,10 @@ impl JobRow {
             error_code: self.error_code,
             error_detail: self.error_detail,
             log_seq: self.log_seq,
+            log_at: Timestamp::from_millis(self.log_at),
+            priority: self.priority,
+            lease_by: self.lease_by,
+            cancel_by: self.cancel_by,
         })
     }
 }
@@ -90,7 +98,7 @@ impl JobRow {
 macro_rules! job_columns {
     () => {
         "id, kind, state, payload, package_name, package_version, compiler, actor, parent_id, attempt, resets, retries, run_after, created_at, \
-         started_at, finished_at, error_code, error_detail, log_seq"
+         started_at, finished_at, error_code, error_detail, log_seq, log_at, priority, lease_by, cancel_by"
     };
 }
 pub(super) use job_columns;
@@ -99,13 +107,15 @@ pub(super) use job_columns;
 pub(crate) async fn insert(tx: &mut Tx, new: &NewJob, now: Timestamp) -> Result<Enqueued, Error> {
     const INSERT: &str = "
         INSERT INTO job (id, kind, state, priority, payload, package_name, package_version, dedup_key,
-                         run_after, created_at, parent_id, actor, compiler)
-        VALUES ($1, $2, 'queued', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                         run_after, created_at, parent_id, actor, compiler, parked_on)
+        VALUES ($1, $2, 'queued', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
         ON CONFLICT (dedup_key) WHERE state IN ('queued', 'running') DO NOTHING";
     const ACTIVE: &str = "SELECT id FROM job WHERE dedup_key = $1 AND state IN ('queued', 'running')";
     const LOCK: &str = "INSERT INTO job_lock (name, job_id) VALUES ($1, $2)";
 
-    let id = JobId::random();
+    let id = JobId::new(now);
+    let run_after = new.run_after.unwrap_or(now);
+    let parked_on = (run_after > now).then(|| ParkedOn::Time.to_stored());
     let actor = new
         .actor
         .as_ref()
@@ -121,11 +131,12 @@ pub(crate) async fn insert(tx: &mut Tx, new: &NewJob, now: Timestamp) -> Result<
                 .bind(new.package_name.as_ref().map(ToString::to_string))
                 .bind(new.package_version.as_ref().map(ToString::to_string))
                 .bind(&new.dedup_key)
-                .bind(new.run_after.unwrap_or(now).millis())
+                .bind(run_after.millis())
                 .bind(now.millis())
                 .bind(new.parent.map(|parent| parent.to_string()))
                 .bind(&actor)
                 .bind(new.compiler.map(|compiler| compiler.to_string()))
+                .bind(&parked_on)
         )?;
         if inserted == 1 {
             break;
@@ -141,7 +152,6 @@ pub(crate) async fn insert(tx: &mut Tx, new: &NewJob, now: Timestamp) -> Result<
     for lock in &new.locks {
         execute!(&mut *tx, sqlx::query(LOCK).bind(lock).bind(id.to_string()))?;
     }
-    signal::announce_job(tx).await?;
     Ok(Enqueued {
         job: id,
         created: true,

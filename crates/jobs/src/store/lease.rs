@@ -1,53 +1,91 @@
-//! Holding a job while it runs, and ending it: every statement is fenced by the attempt number.
+//! Holding jobs while they run: every statement is fenced by the attempt number.
+
+use std::collections::HashMap;
 
 use docket_core::time::Timestamp;
-use docket_db::{Error, Tx, execute};
+use docket_db::{Error, Tx, execute, on};
+use serde_json::json;
 
-use crate::{Job, JobState};
+use super::over_list;
+use crate::{Job, JobId};
 
-/// Prolongs the lease. False when the attempt is no longer current.
-pub(crate) async fn renew(tx: &mut Tx, job: &Job, lease_until: Timestamp) -> Result<bool, Error> {
-    const SQL: &str = "UPDATE job SET lease_until = $3 WHERE id = $1 AND attempt = $2 AND state = 'running'";
-    let touched = execute!(
-        tx,
-        sqlx::query(SQL)
-            .bind(job.id.to_string())
-            .bind(job.attempt)
-            .bind(lease_until.millis())
-    )?;
-    Ok(touched == 1)
+/// An attempt whose lease is renewed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Held {
+    pub(crate) id: JobId,
+    pub(crate) attempt: i64,
 }
 
-/// Locks the job's row until the transaction ends, so that no other attempt can begin before. False when one has.
-pub(crate) async fn fence(tx: &mut Tx, job: &Job) -> Result<bool, Error> {
-    const SQL: &str = "UPDATE job SET attempt = attempt WHERE id = $1 AND attempt = $2 AND state = 'running'";
-    let touched = execute!(tx, sqlx::query(SQL).bind(job.id.to_string()).bind(job.attempt))?;
-    Ok(touched == 1)
-}
-
-/// Ends the job. False when the attempt is no longer current.
-pub(crate) async fn finish(
+/// Prolongs leases. Returns the attempts that are still current, and who asked for their cancellation, if anybody did.
+///
+/// One that is in the middle of a transaction is left alone, for nobody else can take it meanwhile.
+pub(crate) async fn renew(
     tx: &mut Tx,
-    job: &Job,
-    state: JobState,
-    error: Option<(&str, &str)>,
-    now: Timestamp,
-) -> Result<bool, Error> {
+    held: &[Held],
+    lease_until: Timestamp,
+) -> Result<HashMap<JobId, Option<String>>, Error> {
+    let list: Vec<_> = held
+        .iter()
+        .map(|held| json!({ "id": held.id.to_string(), "attempt": held.attempt }))
+        .collect();
+    let list = serde_json::Value::from(list).to_string();
+    let renew = if tx.is_postgres() {
+        "UPDATE job SET lease_until = $2
+         WHERE id IN (SELECT current.id
+                      FROM job current
+                      JOIN json_array_elements($1::json) AS list(value)
+                        ON current.id = list.value ->> 'id' AND current.attempt = CAST(list.value ->> 'attempt' AS BIGINT)
+                      WHERE current.state = 'running'
+                      ORDER BY current.id
+                      FOR UPDATE OF current SKIP LOCKED)"
+    } else {
+        "UPDATE job SET lease_until = $2
+         WHERE id IN (SELECT current.id
+                      FROM job current
+                      JOIN json_each($1) AS list
+                        ON current.id = list.value ->> 'id' AND current.attempt = list.value ->> 'attempt'
+                      WHERE current.state = 'running')"
+    };
+    execute!(
+        &mut *tx,
+        sqlx::query(renew).bind(&list).bind(lease_until.millis())
+    )?;
+    let current = over_list!(
+        tx,
+        "SELECT job.id, job.cancel_by FROM",
+        "JOIN job ON job.id = list.value ->> 'id' AND job.attempt = CAST(list.value ->> 'attempt' AS BIGINT)
+         WHERE job.state = 'running'"
+    );
+    let rows: Vec<(String, Option<String>)> =
+        on!(tx, conn => sqlx::query_as(current).bind(&list).fetch_all(conn))?;
+    rows.into_iter()
+        .map(|(id, cancel_by)| Ok((id.parse().map_err(Error::corrupt("job", "id", &id))?, cancel_by)))
+        .collect()
+}
+
+/// Locks the job's row until the transaction ends, so that no other attempt can begin before, and notes that it has effects: from their commit
+/// on the job cannot be cancelled. False when another attempt has begun, or somebody asked for
+/// the job's cancellation.
+pub(crate) async fn begin_effects(tx: &mut Tx, job: &Job, now: Timestamp) -> Result<bool, Error> {
     const SQL: &str = "
-        UPDATE job
-        SET state = $3, error_code = $4, error_detail = $5, finished_at = $6, lease_by = NULL, lease_until = NULL
-        WHERE id = $1 AND attempt = $2 AND state = 'running'";
-    // PostgreSQL refuses NUL in text, and programs print anything. The log stores JSON, where it is escaped.
-    let detail = error.map(|(_, detail)| detail.replace('\0', "\u{2400}"));
+        UPDATE job SET effects_at = $3
+        WHERE id = $1 AND attempt = $2 AND state = 'running' AND (cancel_at IS NULL OR effects_at IS NOT NULL)";
     let touched = execute!(
         tx,
         sqlx::query(SQL)
             .bind(job.id.to_string())
             .bind(job.attempt)
-            .bind(state.as_str())
-            .bind(error.map(|(code, _)| code))
-            .bind(&detail)
             .bind(now.millis())
     )?;
     Ok(touched == 1)
+}
+
+/// Who asked for the cancellation of this attempt's job; `None` also when another attempt has begun.
+pub(crate) async fn cancelled_by(tx: &mut Tx, job: &Job) -> Result<Option<String>, Error> {
+    const SQL: &str = "SELECT cancel_by FROM job WHERE id = $1 AND attempt = $2 AND state = 'running'";
+    let by: Option<Option<String>> = on!(tx, conn => sqlx::query_scalar(SQL)
+        .bind(job.id.to_string())
+        .bind(job.attempt)
+        .fetch_optional(conn))?;
+    Ok(by.flatten())
 }

@@ -1,177 +1,142 @@
 //! One attempt: the handler under a lease and a time limit, and what follows from how it ended.
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
-use docket_db::Error;
 use futures_util::FutureExt;
-use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::{Claim, Config, Handler, Handlers, lease};
-use crate::{Failure, Job, JobLog, JobState, Jobs, Level, Run, log, store, store::claim::Requeue};
+use super::{Attempts, Config, Handler, given_back_line, slot::Claim};
+use crate::{
+    Failure, Job, JobLog, Level, Run,
+    decide::{self, Ending},
+};
 
-/// The longest wait between two attempts, in milliseconds.
-const MAX_RETRY_MILLIS: i64 = 5 * 60 * 1000;
+/// How an attempt ends, and the last line of its log.
+type Last = (Ending, Option<(Level, String)>);
 
-/// How often the end of an attempt is tried to be stored, once a second, before the lease is left to lapse.
-const END_TRIES: u32 = 60;
-
-/// How an attempt ended, as it is stored.
-enum Ending {
-    Succeeded,
-    Failed { code: &'static str, detail: String },
-    Retry { detail: String, after_millis: i64 },
-    GiveBack,
-}
-
-/// Runs one attempt at `claim`'s job and stores how it ended. `abort` is cancelled when the server no longer waits.
-pub(super) async fn attempt(
-    jobs: Jobs,
-    config: Config,
-    handlers: Handlers,
-    claim: Claim,
-    abort: CancellationToken,
-) {
-    let job = claim.job;
+/// Runs one attempt at `claim`'s job and stores how it ended.
+pub(super) async fn attempt(attempts: Attempts, claim: Claim) {
+    let Attempts {
+        jobs,
+        config,
+        handlers,
+        heartbeats,
+        logs,
+        abort,
+    } = attempts;
+    let Claim { job, slot } = claim;
     let Some(handler) = handlers.0.get(job.kind.as_str()) else {
         unreachable!("only kinds with a handler are claimed")
     };
-    let lost = CancellationToken::new();
-    let log = match JobLog::open(&jobs, &job, lost.clone()).await {
-        Ok(log) => log,
-        Err(error) => {
-            // The lease lapses and another worker tries.
-            error!(job.id = %job.id, error = &error as &dyn std::error::Error, "the job log could not be opened");
-            return;
-        }
-    };
-    let over = CancellationToken::new();
-    let keeper = tokio::spawn(lease::keep(
-        jobs.clone(),
-        job.clone(),
-        config.clone(),
-        lost.clone(),
-        over.clone(),
-    ));
+    slot.begin();
+    let lease_millis = config.lease_secs as i64 * 1000;
+    let claimed_at = job.started_at.unwrap_or_else(|| jobs.clock().now());
+    let hold = heartbeats.hold(&job, claimed_at.plus_millis(lease_millis));
+    let log = JobLog::open(&job, jobs.clock().clone(), logs, hold.lost.clone());
     info!(job.id = %job.id, job.kind = %job.kind, job.attempt = job.attempt, "job started");
     if job.attempt > 1 {
         log.info(format!("Attempt {} begins.", job.attempt));
     }
 
-    let cancelled = lost.child_token();
+    let cancelled = hold.lost.child_token();
     let run = Run {
         job: job.clone(),
         log: log.clone(),
         cancelled: cancelled.clone(),
         jobs: jobs.clone(),
+        effective: Arc::default(),
     };
+    let effective = run.effective.clone();
     // A panic is ours to mend; caught here, so that the job's log and state say so.
     let work = AssertUnwindSafe((handler.run)(run)).catch_unwind();
     let limited = tokio::time::timeout(Duration::from_secs(handler.timeout_secs), work);
-    let ending = tokio::select! {
+    // A job that may have had effects is not cancelled any more: it ends by itself.
+    let cancel = async {
+        hold.cancel.cancelled().await;
+        if effective.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+    };
+    let last = tokio::select! {
         ended = limited => match ended {
-            Ok(Ok(result)) => ending(&job, handler, &config, result),
+            Ok(Ok(result)) => last(&job, handler, &config, jobs.clock().now(), result),
             Ok(Err(_panic)) => {
                 error!(job.id = %job.id, "a job handler panicked");
                 let detail = "The worker ran into a defect of its own.".to_owned();
-                ending(&job, handler, &config, Err(Failure::Unavailable { detail, cause: None }))
+                last(&job, handler, &config, jobs.clock().now(), Err(Failure::Unavailable { detail, cause: None }))
             }
-            Err(_elapsed) => Some(Ending::Failed {
-                code: "job-timeout",
-                detail: format!("Job timed out after {} minutes.", handler.timeout_secs / 60),
-            }),
+            Err(_elapsed) => Some(failed(
+                "job-timeout",
+                format!("Job timed out after {} minutes.", handler.timeout_secs / 60),
+            )),
         },
-        () = abort.cancelled() => Some(Ending::GiveBack),
-        () = lost.cancelled() => None,
+        () = cancel => Some(cancelled_by(&hold.cancelled_by())),
+        () = abort.cancelled() => Some((Ending::GivenBack, Some((Level::Warn, given_back_line(job.attempt))))),
+        () = hold.lost.cancelled() => None,
     };
     cancelled.cancel();
-    log.flush().await;
-    match ending {
-        Some(ending) if !lost.is_cancelled() => store_ending(&jobs, &job, ending).await,
-        _ => {
-            warn!(job.id = %job.id, job.attempt = job.attempt, "the lease was lost; another attempt goes on")
-        }
+    let (ending, line) = last.map_or((None, None), |(ending, line)| (Some(ending), line));
+    let lines = log.close(line).await;
+    if hold.lost.is_cancelled() || ending.is_none() {
+        warn!(job.id = %job.id, job.attempt = job.attempt, "the lease was lost; another attempt goes on");
+        slot.end(None, Vec::new()).await;
+    } else {
+        slot.end(ending, lines).await;
+        info!(job.id = %job.id, "job ended");
     }
-    over.cancel();
-    config.progress.made();
-    let _ = keeper.await;
-    jobs.wake_workers();
+    // Not before: a lease that lapses while the database is away lets somebody else begin what has ended.
+    heartbeats.release(job.id);
 }
 
 /// Decides what follows from a handler's result; `None` when nothing may be written any more.
-fn ending(job: &Job, handler: &Handler, config: &Config, result: Result<(), Failure>) -> Option<Ending> {
+fn last(
+    job: &Job,
+    handler: &Handler,
+    config: &Config,
+    now: docket_core::time::Timestamp,
+    result: Result<(), Failure>,
+) -> Option<Last> {
     match result {
-        Ok(()) => Some(Ending::Succeeded),
-        Err(Failure::Rejected { code, detail }) => Some(Ending::Failed { code, detail }),
+        Ok(()) => Some((Ending::Succeeded, None)),
+        Err(Failure::Rejected { code, detail }) => Some(failed(code, detail)),
+        Err(Failure::Cancelled { by }) => Some(cancelled_by(&by)),
         Err(Failure::LeaseLost) => None,
         Err(Failure::Unavailable { detail, cause }) => {
             let cause = cause.as_deref().map(|cause| cause as &dyn std::error::Error);
             warn!(job.id = %job.id, job.attempt = job.attempt, error = cause, "{detail}");
             // Not the attempt number: lapsed leases have a limit of their own, and a server that stopped is no failure.
-            let tried = job.retries + 1;
-            if tried >= handler.max_attempts {
-                let detail = format!("{detail} This was attempt {}, the last one.", job.attempt);
-                return Some(Ending::Failed {
-                    code: "unavailable",
-                    detail,
-                });
+            match decide::retry_millis(job.retries + 1, handler.max_attempts, config.retry_millis) {
+                None => Some(failed(
+                    "unavailable",
+                    format!("{detail} This was attempt {}, the last one.", job.attempt),
+                )),
+                Some(millis) => {
+                    let wait = Duration::from_millis(millis.unsigned_abs());
+                    let line = format!("{detail} The next attempt begins in {wait:?}.");
+                    let run_after = now.plus_millis(millis);
+                    Some((Ending::Retry { run_after }, Some((Level::Warn, line))))
+                }
             }
-            let doubled = config.retry_millis.saturating_mul(1 << (tried - 1).clamp(0, 20));
-            Some(Ending::Retry {
-                detail,
-                after_millis: doubled.min(MAX_RETRY_MILLIS),
-            })
         }
     }
 }
 
-/// Stores the ending, trying again while the database does not answer.
-async fn store_ending(jobs: &Jobs, job: &Job, ending: Ending) {
-    for _ in 0..END_TRIES {
-        match try_store_ending(jobs, job, &ending).await {
-            Ok(()) => {
-                log::announce(jobs, job.id);
-                return;
-            }
-            Err(error) => {
-                warn!(job.id = %job.id, error = &error as &dyn std::error::Error, "the end of a job could not be stored; trying again");
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-        }
-    }
-    error!(job.id = %job.id, "the end of a job could not be stored; its lease will lapse and it will run again");
+fn failed(code: &str, detail: String) -> Last {
+    let line = (Level::Error, detail.clone());
+    let code = code.to_owned();
+    (Ending::Failed { code, detail }, Some(line))
 }
 
-/// The last line and the end of the job, in one transaction: whoever sees the end sees the line.
-async fn try_store_ending(jobs: &Jobs, job: &Job, ending: &Ending) -> Result<(), Error> {
-    if let Ending::GiveBack = ending {
-        return lease::give_back(jobs, job).await;
-    }
-    let now = jobs.clock().now();
-    let mut tx = jobs.db().write().await?;
-    let current = store::lease::fence(&mut tx, job).await?;
-    if !current {
-        return Ok(());
-    }
-    match ending {
-        Ending::Succeeded => {
-            store::lease::finish(&mut tx, job, JobState::Succeeded, None, now).await?;
-        }
-        Ending::Failed { code, detail } => {
-            log::append_closing_line(&mut tx, job, Level::Error, detail.clone(), now).await?;
-            store::lease::finish(&mut tx, job, JobState::Failed, Some((code, detail)), now).await?;
-        }
-        Ending::Retry { detail, after_millis } => {
-            let wait = Duration::from_millis(*after_millis as u64);
-            let line = format!("{detail} The next attempt begins in {wait:?}.");
-            log::append_closing_line(&mut tx, job, Level::Warn, line, now).await?;
-            store::claim::requeue(&mut tx, job, now.plus_millis(*after_millis), Requeue::Unavailable).await?;
-        }
-        Ending::GiveBack => unreachable!("handled above"),
-    }
-    crate::signal::announce_job(&mut tx).await?;
-    crate::signal::announce_log(&mut tx, job.id).await?;
-    tx.commit().await?;
-    info!(job.id = %job.id, "job ended");
-    Ok(())
+fn cancelled_by(by: &str) -> Last {
+    let detail = format!("Cancelled by {by}.");
+    (
+        Ending::Cancelled {
+            detail: detail.clone(),
+        },
+        Some((Level::Warn, detail)),
+    )
 }

@@ -1,4 +1,4 @@
-//! Our tables as an apalis backend.
+//! What the dispatcher claims, as an apalis backend.
 
 use std::{
     sync::Arc,
@@ -15,141 +15,19 @@ use apalis_core::{
     task::{Task, task_id::RandomId},
     worker::context::WorkerContext,
 };
-use docket_core::time::Timestamp;
-use docket_db::Error;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tokio::sync::{Mutex, mpsc};
 
-use super::{Attempts, ClaimTask, Config, Lane};
-use crate::{Job, Jobs, store};
+use super::{ClaimTask, slot::Claim};
 
-/// How long a worker waits for a signal before it looks for itself.
-const POLL: Duration = Duration::from_secs(2);
-
-/// How long a worker waits when the database does not answer.
-const RETRY: Duration = Duration::from_secs(1);
-
-/// apalis asks for a heartbeat interval; our leases are renewed by [`super::lease`], so this one only ticks.
+/// apalis asks for a heartbeat interval; our leases are renewed by [`super::heartbeat`], so this one only ticks.
 const IDLE_HEARTBEAT: Duration = Duration::from_secs(3600);
 
-/// A claimed job and the slot it runs in.
+/// How many claims apalis takes at once.
+const FETCH: usize = 256;
+
+/// Hands claims to apalis.
 #[derive(Debug, Clone)]
-pub(crate) struct Claim {
-    pub(super) job: Job,
-    /// Freed when the last clone is gone, which is when the attempt is over.
-    pub(super) _slot: Arc<OwnedSemaphorePermit>,
-}
-
-/// Claims jobs for apalis.
-#[derive(Debug, Clone)]
-pub(crate) struct Source {
-    jobs: Jobs,
-    config: Config,
-    lane: Lane,
-    kinds: Arc<[&'static str]>,
-    slots: Arc<Semaphore>,
-    shutdown: CancellationToken,
-}
-
-impl Source {
-    /// Waits for a free slot and then for ready jobs, and claims as many as there are slots. Empty only at shutdown.
-    async fn claim(&self) -> Vec<Claim> {
-        let mut ready = self.jobs.signals.watch_jobs();
-        loop {
-            let first = tokio::select! {
-                slot = self.slots.clone().acquire_owned() => slot.expect("the slots are never closed"),
-                () = self.shutdown.cancelled() => return Vec::new(),
-            };
-            let mut slots = vec![first];
-            while let Ok(slot) = self.slots.clone().try_acquire_owned() {
-                slots.push(slot);
-            }
-            // What becomes ready while we look is looked at again.
-            ready.mark_unchanged();
-            let wait = match self.try_claim(slots.len()).await {
-                Ok((claimed, _)) if !claimed.is_empty() => {
-                    return claimed
-                        .into_iter()
-                        .zip(slots)
-                        .map(|(job, slot)| Claim {
-                            job,
-                            _slot: Arc::new(slot),
-                        })
-                        .collect();
-                }
-                Ok((_, wait)) => wait,
-                Err(error) => {
-                    warn!(
-                        error = &error as &dyn std::error::Error,
-                        "no jobs could be claimed; trying again"
-                    );
-                    RETRY
-                }
-            };
-            drop(slots);
-            tokio::select! {
-                _ = ready.changed() => {}
-                () = tokio::time::sleep(wait) => {}
-                () = self.shutdown.cancelled() => return Vec::new(),
-            }
-        }
-    }
-
-    /// Claims for `hand_over`. When nobody runs the jobs any more they go back in the queue, and the slots are free only then.
-    async fn claim_for(self, hand_over: oneshot::Sender<Vec<Claim>>) {
-        let claims = self.claim().await;
-        let unwanted = if self.shutdown.is_cancelled() {
-            claims
-        } else {
-            hand_over.send(claims).err().unwrap_or_default()
-        };
-        self.give_back(unwanted).await;
-    }
-
-    /// Puts claimed jobs that were not begun back in the queue, and says how many.
-    async fn give_back(&self, claims: Vec<Claim>) -> u64 {
-        let mut given_back = 0;
-        for claim in claims {
-            match super::lease::give_back(&self.jobs, &claim.job).await {
-                Ok(()) => given_back += 1,
-                Err(error) => {
-                    warn!(job.id = %claim.job.id, error = &error as &dyn std::error::Error, "a lease could not be given back; it will lapse");
-                }
-            }
-        }
-        given_back
-    }
-
-    /// Claims up to `limit` jobs; without any, says how long to wait at most.
-    async fn try_claim(&self, limit: usize) -> Result<(Vec<Job>, Duration), Error> {
-        let now = self.jobs.clock().now();
-        let lease_until = now.plus_millis(self.config.lease_secs as i64 * 1000);
-        let mut tx = self.jobs.db().write().await?;
-        let claimed = store::claim::claim(
-            &mut tx,
-            self.lane,
-            &self.kinds,
-            &self.config.name,
-            now,
-            lease_until,
-            limit,
-        )
-        .await?;
-        let next = if claimed.is_empty() {
-            store::claim::next_ready_at(&mut tx, now).await?
-        } else {
-            None
-        };
-        tx.commit().await?;
-        self.config.progress.made();
-        Ok((claimed, next.map_or(POLL, |at| until(now, at).min(POLL))))
-    }
-}
-
-fn until(now: Timestamp, at: Timestamp) -> Duration {
-    Duration::from_millis(at.millis().saturating_sub(now.millis()).max(1) as u64)
-}
+pub(crate) struct Source(Arc<Mutex<mpsc::UnboundedReceiver<Claim>>>);
 
 impl Persistence for Source {
     type Compact = Claim;
@@ -164,22 +42,20 @@ impl Persistence for Source {
         Ok(())
     }
 
+    /// Waits for claims; empty only when the dispatcher has ended. Dropping the future loses none.
     async fn fetch_next(&mut self, _: &WorkerContext) -> Result<Vec<ClaimTask>, Self::Error> {
-        let (hand_over, claims) = oneshot::channel();
-        // A task of its own, because apalis drops this future when it stops, and a claim may be half committed then.
-        tokio::spawn(self.clone().claim_for(hand_over));
-        let claims = claims.await.unwrap_or_default();
+        let mut claims = Vec::new();
+        self.0.lock().await.recv_many(&mut claims, FETCH).await;
         Ok(claims.into_iter().map(Task::new).collect())
     }
 
-    /// Claimed but not begun when the worker stops: back in the queue at once.
+    /// Claimed but not begun when the worker stops: dropped slots give their jobs back.
     async fn reenqueue_abandoned(
         &mut self,
         tasks: Vec<ClaimTask>,
         _: &WorkerContext,
     ) -> Result<u64, Self::Error> {
-        let claims = tasks.into_iter().map(|task| task.args).collect();
-        Ok(self.give_back(claims).await)
+        Ok(tasks.len() as u64)
     }
 
     /// Runs record their own end, fenced, so there is nothing to acknowledge.
@@ -194,36 +70,11 @@ impl Persistence for Source {
 
 /// The backend: [`Source`] driven by apalis.
 #[derive(Debug, Clone)]
-pub(crate) struct Queue {
-    source: Persisted<Source>,
-    slots: Arc<Semaphore>,
-}
+pub(crate) struct Queue(Persisted<Source>);
 
 impl Queue {
-    pub(super) fn new(
-        attempts: &Attempts,
-        lane: Lane,
-        concurrency: usize,
-        shutdown: CancellationToken,
-    ) -> Self {
-        let slots = Arc::new(Semaphore::new(concurrency));
-        let source = Source {
-            jobs: attempts.jobs.clone(),
-            config: attempts.config.clone(),
-            lane,
-            kinds: attempts.handlers.0.keys().copied().collect(),
-            slots: slots.clone(),
-            shutdown,
-        };
-        Self {
-            source: Persisted::new(source),
-            slots,
-        }
-    }
-
-    /// The slots jobs run in: all free means that nothing runs.
-    pub(super) fn slots(&self) -> Arc<Semaphore> {
-        self.slots.clone()
+    pub(super) fn new(claims: mpsc::UnboundedReceiver<Claim>) -> Self {
+        Self(Persisted::new(Source(Arc::new(Mutex::new(claims)))))
     }
 }
 
@@ -232,7 +83,7 @@ impl Backend for Queue {
     type Error = std::convert::Infallible;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>, worker: &WorkerContext) -> Poll<Result<(), Self::Error>> {
-        self.source.poll_ready(cx, worker, IDLE_HEARTBEAT)
+        self.0.poll_ready(cx, worker, IDLE_HEARTBEAT)
     }
 
     fn poll_next(
@@ -240,11 +91,11 @@ impl Backend for Queue {
         cx: &mut Context<'_>,
         worker: &WorkerContext,
     ) -> Poll<Option<Result<Self::Task, Self::Error>>> {
-        self.source.poll_next(cx, worker)
+        self.0.poll_next(cx, worker)
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>, worker: &WorkerContext) -> Poll<Result<(), Self::Error>> {
-        self.source.poll_close(cx, worker)
+        self.0.poll_close(cx, worker)
     }
 }
 

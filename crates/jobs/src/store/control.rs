@@ -1,0 +1,100 @@
+//! What operators do to single jobs.
+
+use docket_core::time::Timestamp;
+use docket_db::{Error, Tx, execute, on};
+
+use crate::{Job, JobId, JobState};
+
+/// Ends a job that waits. False when it does not wait any more.
+pub(crate) async fn cancel_queued(
+    tx: &mut Tx,
+    job: &Job,
+    by: &str,
+    detail: &str,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    const CANCEL: &str = "
+        UPDATE job
+        SET state = 'cancelled', cancel_at = $2, cancel_by = $3, finished_at = $2, error_code = 'cancelled', error_detail = $4
+        WHERE id = $1 AND state = 'queued'";
+    const UNRESERVE: &str = "UPDATE job_lock SET reserved = 0 WHERE job_id = $1 AND reserved = 1";
+    let id = job.id.to_string();
+    let touched = execute!(
+        &mut *tx,
+        sqlx::query(CANCEL)
+            .bind(&id)
+            .bind(now.millis())
+            .bind(by)
+            .bind(detail)
+    )?;
+    execute!(tx, sqlx::query(UNRESERVE).bind(&id))?;
+    Ok(touched == 1)
+}
+
+/// Asks a running job to stop. False when it does not run, or its effects are committed.
+pub(crate) async fn ask_to_cancel(tx: &mut Tx, id: JobId, by: &str, now: Timestamp) -> Result<bool, Error> {
+    const SQL: &str = "
+        UPDATE job SET cancel_at = $2, cancel_by = $3
+        WHERE id = $1 AND state = 'running' AND effects_at IS NULL";
+    let touched = execute!(
+        tx,
+        sqlx::query(SQL).bind(id.to_string()).bind(now.millis()).bind(by)
+    )?;
+    Ok(touched == 1)
+}
+
+/// Queues a job again that failed or was cancelled, as if it had not been tried before. False when it is in another state.
+pub(crate) async fn retry(tx: &mut Tx, job: &Job, now: Timestamp) -> Result<bool, Error> {
+    const SQL: &str = "
+        UPDATE job
+        SET state = 'queued', run_after = $2, parked_on = NULL, resets = 0, retries = 0, started_at = NULL, finished_at = NULL,
+            error_code = NULL, error_detail = NULL, cancel_at = NULL, cancel_by = NULL
+        WHERE id = $1 AND state IN ('failed', 'cancelled')";
+    let touched = execute!(tx, sqlx::query(SQL).bind(job.id.to_string()).bind(now.millis()))?;
+    Ok(touched == 1)
+}
+
+/// Returns the active job of the same operation as `job`, which is not active itself.
+pub(crate) async fn find_active_twin(tx: &mut Tx, job: &Job) -> Result<Option<JobId>, Error> {
+    const SQL: &str = "
+        SELECT twin.id FROM job twin JOIN job ON job.dedup_key = twin.dedup_key
+        WHERE job.id = $1 AND twin.state IN ('queued', 'running')";
+    let twin: Option<String> =
+        on!(tx, conn => sqlx::query_scalar(SQL).bind(job.id.to_string()).fetch_optional(conn))?;
+    twin.map(|id| id.parse().map_err(Error::corrupt("job", "id", &id)))
+        .transpose()
+}
+
+/// Returns the jobs that failed with `code`, of `kind` if one is given; oldest first.
+pub(crate) async fn list_failed(
+    tx: &mut Tx,
+    code: &str,
+    kind: Option<&str>,
+    limit: i64,
+) -> Result<Vec<JobId>, Error> {
+    const SQL: &str = "
+        SELECT id FROM job
+        WHERE state = 'failed' AND error_code = $1 AND ($2 = '' OR kind = $2)
+        ORDER BY id LIMIT $3";
+    let ids: Vec<String> = on!(tx, conn => sqlx::query_scalar(SQL)
+        .bind(code)
+        .bind(kind.unwrap_or_default())
+        .bind(limit)
+        .fetch_all(conn))?;
+    ids.into_iter()
+        .map(|id| id.parse().map_err(Error::corrupt("job", "id", &id)))
+        .collect()
+}
+
+/// Changes the priority of a job that waits. False when it does not wait any more.
+pub(crate) async fn set_priority(tx: &mut Tx, id: JobId, priority: i64) -> Result<bool, Error> {
+    const SQL: &str = "UPDATE job SET priority = $2 WHERE id = $1 AND state = $3";
+    let touched = execute!(
+        tx,
+        sqlx::query(SQL)
+            .bind(id.to_string())
+            .bind(priority)
+            .bind(JobState::Queued.as_str())
+    )?;
+    Ok(touched == 1)
+}

@@ -1,0 +1,301 @@
+//! The dispatcher of a worker: it alone moves jobs between the queue and the slots of this process.
+//!
+//! One transaction ends whatever has ended and claims for whatever is free. What comes while it is under way is in the next one, so the
+//! more there is to do the less each job costs, and with little to do nobody waits for company.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use docket_core::time::Timestamp;
+use docket_db::{Error, Tx};
+use tokio::{sync::mpsc, time::Instant};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+
+use super::{
+    Config, Lane,
+    slot::{Claim, Left, Slot},
+};
+use crate::{
+    Job, JobId, Jobs,
+    decide::{Ending, Scene, Verdict},
+    store,
+    store::{claim::Taking, ends::End, lines::Append},
+};
+
+/// How long a worker waits for a signal before it looks for itself.
+const POLL: Duration = Duration::from_secs(1);
+
+/// How long a worker waits when the database does not answer.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// How often the last ends are tried to be stored once the server stops, before the leases are left to lapse.
+const LAST_TRIES: u32 = 10;
+
+/// How many jobs are looked at beyond those that are wanted: some will have to wait.
+const LOOK_AHEAD: usize = 32;
+
+/// How many jobs are looked at in one transaction: others wait for it to end.
+const LOOK_AT_MOST: usize = 2000;
+
+/// How many ends one transaction stores.
+const ENDS_AT_ONCE: usize = 1000;
+
+/// The jobs of one lane.
+#[derive(Debug)]
+struct LaneState {
+    lane: Lane,
+    free: usize,
+    claims: mpsc::UnboundedSender<Claim>,
+}
+
+/// What one transaction brought.
+#[derive(Default)]
+struct Cycle {
+    claimed: Vec<(usize, Vec<Job>)>,
+    /// When to look again, if nothing wakes the dispatcher before.
+    next_look: Option<Timestamp>,
+    /// There is more to look at than one transaction should.
+    more: bool,
+    /// Jobs came to be first in a line.
+    unparked: u64,
+}
+
+/// Moves jobs between the queue and the slots.
+pub(super) struct Dispatcher {
+    jobs: Jobs,
+    config: Config,
+    kinds: Arc<[&'static str]>,
+    lanes: Vec<LaneState>,
+    left: mpsc::UnboundedSender<Left>,
+    inbox: mpsc::UnboundedReceiver<Left>,
+    /// What this process holds, as far as it knows.
+    held: HashSet<JobId>,
+    /// The answer to a commit was lost: the database may think that we hold more.
+    in_doubt: bool,
+}
+
+impl Dispatcher {
+    pub(super) fn new(jobs: Jobs, config: Config, kinds: Arc<[&'static str]>) -> Self {
+        let (left, inbox) = mpsc::unbounded_channel();
+        Self {
+            jobs,
+            config,
+            kinds,
+            lanes: Vec::new(),
+            left,
+            inbox,
+            held: HashSet::new(),
+            in_doubt: false,
+        }
+    }
+
+    /// Adds the slots of a lane, and returns where their jobs come out.
+    pub(super) fn open(&mut self, lane: Lane, slots: usize) -> mpsc::UnboundedReceiver<Claim> {
+        let (claims, receiver) = mpsc::unbounded_channel();
+        self.lanes.push(LaneState {
+            lane,
+            free: slots,
+            claims,
+        });
+        receiver
+    }
+
+    /// Runs until `shutdown`, and then until every slot is free.
+    pub(super) async fn run(mut self, shutdown: CancellationToken) {
+        let mut ready = self.jobs.signals.watch_jobs();
+        ready.mark_changed();
+        let mut left: Vec<Left> = Vec::new();
+        let mut look_at = Instant::now();
+        let mut tries_left = LAST_TRIES;
+        loop {
+            let stopping = shutdown.is_cancelled();
+            if stopping && left.is_empty() && self.held.is_empty() {
+                return;
+            }
+            let wants = !stopping && self.lanes.iter().any(|lane| lane.free > 0);
+            tokio::select! {
+                _ = self.inbox.recv_many(&mut left, ENDS_AT_ONCE) => {}
+                _ = ready.changed(), if wants => {}
+                () = tokio::time::sleep_until(look_at), if wants => {}
+                () = shutdown.cancelled(), if !stopping => continue,
+            }
+            // What becomes ready from here on is looked at again.
+            ready.mark_unchanged();
+            match self.cycle(&left, !stopping).await {
+                Ok(cycle) => {
+                    look_at = Instant::now() + self.settle(std::mem::take(&mut left), cycle);
+                }
+                Err(error) => {
+                    self.in_doubt = true;
+                    if stopping {
+                        tries_left -= 1;
+                        if tries_left == 0 {
+                            error!(
+                                error = &error as &dyn std::error::Error,
+                                "the ends of jobs could not be stored; their leases will lapse"
+                            );
+                            return;
+                        }
+                    }
+                    warn!(
+                        error = &error as &dyn std::error::Error,
+                        "jobs could not be ended or claimed; trying again"
+                    );
+                    // Signals do not shorten this wait: the database needs time, not more questions.
+                    tokio::time::sleep(RETRY).await;
+                    look_at = Instant::now();
+                    ready.mark_changed();
+                    self.left_again(&mut left);
+                }
+            }
+        }
+    }
+
+    /// What could not be stored is tried again even if nothing else happens.
+    fn left_again(&self, left: &mut Vec<Left>) {
+        for left in left.drain(..) {
+            // The receiver is ours.
+            let _ = self.left.send(left);
+        }
+    }
+
+    /// One transaction: ends what has ended, and claims.
+    async fn cycle(&mut self, left: &[Left], claim: bool) -> Result<Cycle, Error> {
+        let mut cycle = Cycle::default();
+        let now = self.jobs.clock().now();
+        let appends: Vec<Append> = left.iter().filter_map(Left::append).collect();
+        let ends: Vec<End> = left.iter().filter_map(Left::end).collect();
+        let mut tx = self.jobs.db().write().await?;
+        store::lines::append(&mut tx, &appends).await?;
+        cycle.unparked = store::ends::apply(&mut tx, &ends, now).await?;
+        let wanted: Vec<usize> = self
+            .lanes
+            .iter()
+            .map(|lane| lane.free + left.iter().filter(|left| left.lane == lane.lane).count())
+            .collect();
+        if claim && wanted.iter().any(|wanted| *wanted > 0) {
+            store::claim::serialise(&mut tx).await?;
+            if self.in_doubt {
+                self.give_back_unknown(&mut tx, left, now).await?;
+            }
+            cycle.next_look = store::park::unpark_due(&mut tx, now).await?;
+            let mut scene = store::claim::load_scene(&mut tx).await?;
+            for (kind, places) in scene.free_places() {
+                store::park::unpark_kind(&mut tx, &kind, places).await?;
+            }
+            for (number, wanted) in wanted.into_iter().enumerate() {
+                let claimed = self
+                    .claim(
+                        &mut tx,
+                        &mut scene,
+                        self.lanes[number].lane,
+                        wanted,
+                        now,
+                        &mut cycle.more,
+                    )
+                    .await?;
+                cycle.claimed.push((number, claimed));
+            }
+        }
+        tx.commit().await?;
+        if claim {
+            self.in_doubt = false;
+        }
+        self.config.progress.made();
+        Ok(cycle)
+    }
+
+    /// Claims up to `wanted` jobs of `lane`, and parks those that have to wait. Sets `more` when it stopped before it saw all.
+    async fn claim(
+        &self,
+        tx: &mut Tx,
+        scene: &mut Scene,
+        lane: Lane,
+        wanted: usize,
+        now: Timestamp,
+        more: &mut bool,
+    ) -> Result<Vec<Job>, Error> {
+        let taking = Taking {
+            worker: &self.config.name,
+            now,
+            lease_until: now.plus_millis(self.config.lease_secs as i64 * 1000),
+        };
+        let (mut claimed, mut looked_at) = (Vec::new(), 0);
+        while claimed.len() < wanted {
+            let limit = wanted - claimed.len() + LOOK_AHEAD;
+            let candidates = store::claim::list_candidates(tx, lane, &self.kinds, limit).await?;
+            let (mut take, mut park) = (Vec::new(), Vec::new());
+            for candidate in &candidates {
+                if claimed.len() + take.len() == wanted {
+                    break;
+                }
+                match scene.judge(candidate, now) {
+                    Verdict::Claim => take.push(candidate.id),
+                    Verdict::Park(on) => park.push((candidate.id, on)),
+                }
+            }
+            store::park::park(tx, &park).await?;
+            claimed.extend(store::claim::take(tx, &take, taking).await?);
+            looked_at += candidates.len();
+            if candidates.len() < limit {
+                break;
+            }
+            if looked_at >= LOOK_AT_MOST {
+                *more = true;
+                break;
+            }
+        }
+        Ok(claimed)
+    }
+
+    /// After a lost answer: what the database thinks we hold, and nobody here runs, goes back in the queue.
+    async fn give_back_unknown(&self, tx: &mut Tx, left: &[Left], now: Timestamp) -> Result<(), Error> {
+        let held = store::claim::list_held_by(tx, &self.config.name).await?;
+        let leaving = |id: &JobId| left.iter().any(|left| left.job.id == *id);
+        let unknown: Vec<End> = held
+            .into_iter()
+            .filter(|(id, _)| !self.held.contains(id) && !leaving(id))
+            .map(|(id, attempt)| End {
+                id,
+                attempt,
+                ending: Ending::GivenBack,
+            })
+            .collect();
+        store::ends::apply(tx, &unknown, now).await?;
+        Ok(())
+    }
+
+    /// Hands over what was claimed and says what was ended. Returns how long to wait for a signal before looking again.
+    fn settle(&mut self, left: Vec<Left>, cycle: Cycle) -> Duration {
+        for left in left {
+            self.held.remove(&left.job.id);
+            let lane = self.lanes.iter_mut().find(|lane| lane.lane == left.lane);
+            lane.expect("a slot is of an open lane").free += 1;
+            if left.ending.is_some() {
+                self.jobs.signals.log_grew(left.job.id);
+            }
+            left.say_stored();
+        }
+        for (number, claimed) in cycle.claimed {
+            let lane = &mut self.lanes[number];
+            for job in claimed {
+                lane.free -= 1;
+                self.held.insert(job.id);
+                let slot = Slot::new(lane.lane, job.clone(), self.left.clone());
+                // When nobody takes it, its slot gives it back.
+                let _ = lane.claims.send(Claim { job, slot });
+            }
+        }
+        if cycle.unparked > 0 && self.lanes.iter().all(|lane| lane.free == 0) {
+            self.jobs.signals.job_ready_elsewhere();
+        }
+        if cycle.more {
+            return Duration::ZERO;
+        }
+        let now = self.jobs.clock().now();
+        let until = |at: Timestamp| {
+            Duration::from_millis(at.millis().saturating_sub(now.millis()).max(0).unsigned_abs())
+        };
+        cycle.next_look.map_or(POLL, until).min(POLL)
+    }
+}
