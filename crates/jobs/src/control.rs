@@ -48,8 +48,11 @@ impl Jobs {
             JobState::Queued => {
                 let detail = format!("Cancelled by {by}.");
                 self.add_line(&mut tx, &job, Level::Warn, detail.clone()).await?;
-                store::control::cancel_queued(&mut tx, &job, by, &detail, now).await?;
-                store::park::unpark_after(&mut tx, &[id.to_string()]).await?;
+                if !store::control::cancel_queued(&mut tx, &job, by, &detail, now).await? {
+                    // The line goes with the transaction.
+                    return Ok(Cancel::TooLate);
+                }
+                store::park::unpark_after(&mut tx, &[id]).await?;
                 Cancel::Ended
             }
             JobState::Running if store::control::ask_to_cancel(&mut tx, id, by, now).await? => Cancel::Asked,
@@ -139,6 +142,8 @@ impl Jobs {
         let mut tx = self.db().write().await?;
         store::claim::serialise(&mut tx).await?;
         let done = store::control::set_priority(&mut tx, id, priority).await?;
+        // Somebody else may be first in line now.
+        store::park::unpark_after(&mut tx, &[id]).await?;
         tx.commit().await?;
         self.wake_workers();
         Ok(done)

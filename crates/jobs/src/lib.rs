@@ -5,6 +5,7 @@
 //! and is refused once another attempt has begun (fencing). See ARCHITECTURE.md, "Jobs" and "Logs".
 
 mod actor;
+mod audit;
 mod clock;
 mod control;
 mod decide;
@@ -14,6 +15,7 @@ mod log;
 mod operations;
 mod run;
 mod schedule;
+mod scheduler;
 mod signal;
 mod store;
 mod tail;
@@ -75,13 +77,20 @@ pub struct Jobs {
     db: Db,
     clock: Clock,
     signals: signal::Signals,
+    feeds: tail::feed::Feeds,
 }
 
 impl Jobs {
     /// Opens the queue. On PostgreSQL this also begins to hear what other processes enqueue and log, and sets `clock` by the server's.
     pub fn new(db: Db, clock: Clock) -> Self {
         let signals = signal::Signals::start(&db, &clock);
-        Self { db, clock, signals }
+        let feeds = tail::feed::Feeds::default();
+        Self {
+            db,
+            clock,
+            signals,
+            feeds,
+        }
     }
 
     /// The database the queue lives in.

@@ -1,14 +1,17 @@
-//! Following a log: "lines after `seq`", and waiting for more. All transports share it.
+//! Following a log: "lines after `seq`", and waiting for more. All transports share it, and all watchers of a job share one [`feed`].
 
-use std::time::Duration;
+pub(crate) mod feed;
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+};
 
 use docket_db::Error;
-use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::watch;
 
 use crate::{JobId, Jobs, Level, LogLine, store::lines::LineFilter};
-
-/// How long a watcher waits for a signal before it looks for itself.
-const POLL: Duration = Duration::from_secs(2);
+use feed::{Feed, State};
 
 /// How many lines a page holds at most.
 const PAGE_LINES: usize = 1000;
@@ -22,26 +25,28 @@ pub struct TailPage {
     pub finished: Option<bool>,
 }
 
-/// Follows the log of one job.
+/// Follows the log of one job. It holds no lines: a watcher that is slow finds them in storage.
 #[derive(Debug)]
 pub struct Tail {
     jobs: Jobs,
     job: JobId,
     after_seq: i64,
     level: Level,
-    signals: broadcast::Receiver<JobId>,
+    states: watch::Receiver<State>,
+    /// Ends with its last watcher.
+    _feed: Arc<Feed>,
 }
 
 impl Tail {
     pub(crate) fn new(jobs: Jobs, job: JobId, after_seq: i64, level: Level) -> Self {
-        // Listening begins before the first look, so nothing can fall between the two.
-        let signals = jobs.signals.watch_logs();
+        let feed = jobs.feeds.join(&jobs, job);
         Self {
             jobs,
             job,
             after_seq,
             level,
-            signals,
+            states: feed.watch(),
+            _feed: feed,
         }
     }
 
@@ -53,55 +58,59 @@ impl Tail {
     /// When the database fails; calling again goes on where it stopped.
     pub async fn next(&mut self) -> Result<Option<TailPage>, Error> {
         loop {
-            let Some(page) = self.look().await? else {
-                return Ok(None);
-            };
-            if !page.lines.is_empty() || page.finished.is_some() {
-                return Ok(Some(page));
-            }
-            self.wait().await;
-        }
-    }
-
-    /// Returns what is there now, without waiting. `None` when there is no such job.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn look(&mut self) -> Result<Option<TailPage>, Error> {
-        let mut tx = self.jobs.db().read().await?;
-        // The job first: a line stored after this look cannot belong to a job seen as finished.
-        let Some(job) = self.jobs.find(&mut tx, self.job).await? else {
-            return Ok(None);
-        };
-        let filter = LineFilter::after(self.after_seq, self.level, PAGE_LINES);
-        let lines = self.jobs.lines(&mut tx, self.job, &filter).await?;
-        let last_page = lines.len() < PAGE_LINES;
-        if let Some(last) = lines.last() {
-            self.after_seq = last.seq;
-        }
-        if last_page {
-            // What lies behind the last line shown is hidden by the level: it is not read again each time.
-            self.after_seq = self.after_seq.max(job.log_seq);
-        }
-        let finished =
-            (job.state.is_finished() && last_page).then_some(job.state == crate::JobState::Succeeded);
-        Ok(Some(TailPage { lines, finished }))
-    }
-
-    /// Waits until the log may have grown.
-    async fn wait(&mut self) {
-        let signalled = async {
-            loop {
-                match self.signals.recv().await {
-                    Ok(job) if job == self.job => return,
-                    Ok(_) => {}
-                    // Too many signals to keep: one of them may have been ours.
-                    Err(RecvError::Lagged(_)) => return,
-                    Err(RecvError::Closed) => std::future::pending().await,
+            let state = self.states.borrow_and_update().clone();
+            match state {
+                State::Unread => {}
+                State::NoJob => return Ok(None),
+                State::Read { seq, recent, finished } => {
+                    let page = self.page(seq, &recent, finished).await?;
+                    if !page.lines.is_empty() || page.finished.is_some() {
+                        return Ok(Some(page));
+                    }
+                    // A page that only skipped what the level hides, and is not the last: there may be more in storage.
+                    if self.after_seq < seq {
+                        continue;
+                    }
                 }
             }
-        };
-        // The time-out is the net under a signal that was lost with a connection.
-        let _ = tokio::time::timeout(POLL, signalled).await;
+            // The sender lives in the feed that this watcher holds.
+            let _ = self.states.changed().await;
+        }
+    }
+
+    /// Returns what lies between this watcher and `seq`: from the feed when it is only a little, from storage otherwise.
+    async fn page(
+        &mut self,
+        seq: i64,
+        recent: &VecDeque<Arc<[LogLine]>>,
+        finished: Option<bool>,
+    ) -> Result<TailPage, Error> {
+        let after = self.after_seq;
+        if after >= seq {
+            let lines = Vec::new();
+            return Ok(TailPage { lines, finished });
+        }
+        let first = recent.front().and_then(|lines| lines.first());
+        if first.is_some_and(|first| first.seq <= after + 1) {
+            let seen = |lines: &Arc<[LogLine]>| lines.last().is_none_or(|last| last.seq <= after);
+            let unseen = recent.iter().skip(recent.partition_point(seen));
+            let new = unseen.flat_map(|lines| lines.iter());
+            let new = new.filter(|line| line.seq > after && line.level >= self.level);
+            let lines = new.cloned().collect();
+            self.after_seq = seq;
+            return Ok(TailPage { lines, finished });
+        }
+        let filter = LineFilter::after(after, self.level, PAGE_LINES);
+        let mut tx = self.jobs.db().read().await?;
+        let lines = self.jobs.lines(&mut tx, self.job, &filter).await?;
+        drop(tx);
+        let last_page = lines.len() < PAGE_LINES;
+        self.after_seq = lines.last().map_or(after, |line| line.seq);
+        if last_page {
+            // What lies behind the last line shown is hidden by the level: it is not read again each time.
+            self.after_seq = self.after_seq.max(seq);
+        }
+        let finished = finished.filter(|_| last_page);
+        Ok(TailPage { lines, finished })
     }
 }

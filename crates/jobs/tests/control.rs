@@ -6,8 +6,13 @@
 #[allow(dead_code, reason = "shared with `queue`, which needs more of it")]
 mod fixture;
 
+use std::sync::Arc;
+
 use docket_core::time::Timestamp;
-use docket_jobs::{Cancel, Failure, Job, JobState, Jobs, NewJob, Retry, Wait};
+use docket_jobs::{
+    Cancel, Failure, Job, JobState, Jobs, Level, NewJob, Retry, Wait,
+    worker::{self, Config, Handler},
+};
 use docket_test_support::on_both_databases;
 use fixture::{DEADLINE, Worker, enqueue, find, finished, job, lines, open};
 use tokio::sync::mpsc;
@@ -234,5 +239,33 @@ on_both_databases! {
         assert_eq!(next(&mut begun).await.id, both);
         assert_eq!(next(&mut begun).await.id, late);
         finished(&jobs, late).await;
+    }
+
+    /// The time of the next attempt stands in the log and in the answer to "why".
+    async fn a_job_that_waits_for_its_next_attempt_says_when(db: TestDb) {
+        let jobs = open(&db).await;
+        let (tried, mut first) = mpsc::unbounded_channel();
+        let handler = Handler {
+            kind: "publish",
+            timeout_secs: 60,
+            max_attempts: 3,
+            run: Arc::new(move |run| {
+                let _ = tried.send(run.job.clone());
+                Box::pin(async { Err(Failure::Unavailable { detail: "GitHub did not answer.".to_owned(), cause: None }) })
+            }),
+        };
+        let config = Config { concurrency: 1, background_concurrency: 0, lease_secs: 60, drain_secs: 5, retry_millis: 60_000, name: "w".to_owned(), progress: Default::default() };
+        let shutdown = CancellationToken::new();
+        let worker = tokio::spawn(worker::run(jobs.clone(), config, vec![handler], shutdown.clone()));
+        let id = enqueue(&jobs, &job("a", &[])).await;
+        next(&mut first).await;
+        let mut tail = jobs.tail(id, 0, Level::Debug);
+        let told = tail.next().await.unwrap().unwrap().lines;
+        assert_eq!(told[0].message, "GitHub did not answer. The next attempt begins in 60s.");
+        let (wait, said) = why(&jobs, id).await;
+        let Wait::Time { at, retries: 1 } = wait else { panic!("{said}") };
+        assert_eq!(said, format!("It was tried 1 time and something on our side did not answer; the next attempt begins at {at}."));
+        shutdown.cancel();
+        worker.await.unwrap();
     }
 }

@@ -5,8 +5,13 @@
 #[path = "queue/fixture.rs"]
 mod fixture;
 
+use std::sync::{Arc, Mutex};
+
 use docket_core::time::Timestamp;
-use docket_jobs::{Actor, JobState, NewJob, Role};
+use docket_jobs::{
+    Actor, JobState, NewJob, Role,
+    worker::{self, Config, Handler},
+};
 use docket_test_support::on_both_databases;
 use fixture::{Worker, enqueue, find, finished, job, lines, open};
 use tokio_util::sync::CancellationToken;
@@ -97,5 +102,37 @@ on_both_databases! {
         assert_eq!(stored.compiler.as_deref(), Some("0.15.15"));
         assert_eq!(stored.run_after, later);
         assert!(lines(&jobs, id).await.is_empty());
+    }
+
+    /// Jobs of one priority start in the order in which they came, however many of another kind came before and after.
+    async fn kinds_take_their_turns(db: TestDb) {
+        let jobs = open(&db).await;
+        let mut ids = Vec::new();
+        for number in 0..12 {
+            let kind = if number == 4 { "transfer" } else { "publish" };
+            ids.push(enqueue(&jobs, &NewJob { kind, ..job(&format!("job {number}"), &[]) }).await);
+        }
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let handler = |kind| {
+            let seen = order.clone();
+            Handler {
+                kind,
+                timeout_secs: 60,
+                max_attempts: 3,
+                run: Arc::new(move |run| {
+                    seen.lock().unwrap().push(run.job.id);
+                    Box::pin(async { Ok(()) })
+                }),
+            }
+        };
+        let config = Config { concurrency: 1, background_concurrency: 0, lease_secs: 60, drain_secs: 5, retry_millis: 1, name: "w".to_owned(), progress: Default::default() };
+        let shutdown = CancellationToken::new();
+        let task = tokio::spawn(worker::run(jobs.clone(), config, vec![handler("publish"), handler("transfer")], shutdown.clone()));
+        for id in &ids {
+            finished(&jobs, *id).await;
+        }
+        assert_eq!(*order.lock().unwrap(), ids);
+        shutdown.cancel();
+        task.await.unwrap();
     }
 }

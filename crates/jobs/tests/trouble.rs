@@ -47,6 +47,77 @@ async fn workers_go_on_after_the_database_was_away_while_they_idled() {
     assert_eq!(finished(&jobs, second).await.state, JobState::Succeeded);
 }
 
+/// A job that ends while the database is away has ended: it is not run again when the database is back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_ended_while_the_database_was_away_is_stored() {
+    let db = docket_test_support::postgres().await;
+    let jobs = open(&db).await;
+    let (entered, mut begun) = tokio::sync::mpsc::unbounded_channel();
+    let (release, gate) = (CancellationToken::new(), CancellationToken::new());
+    let (opened, over) = (release.clone(), gate.clone());
+    let handler = Handler {
+        kind: "publish",
+        timeout_secs: 60,
+        max_attempts: 3,
+        run: Arc::new(move |run| {
+            let (opened, over, entered) = (opened.clone(), over.clone(), entered.clone());
+            Box::pin(async move {
+                entered.send(()).unwrap();
+                opened.cancelled().await;
+                run.log.info("the last line");
+                over.cancel();
+                Ok(())
+            })
+        }),
+    };
+    let config = Config {
+        concurrency: 1,
+        background_concurrency: 0,
+        lease_secs: 60,
+        drain_secs: 5,
+        retry_millis: 1,
+        name: "w".to_owned(),
+        progress: Default::default(),
+    };
+    let shutdown = CancellationToken::new();
+    let worker = tokio::spawn(worker::run(jobs.clone(), config, vec![handler], shutdown.clone()));
+    let id = enqueue(&jobs, &job("a", &[])).await;
+    tokio::time::timeout(DEADLINE, begun.recv()).await.unwrap().unwrap();
+
+    let (_, name) = db.url.rsplit_once('/').unwrap();
+    let server = std::env::var("DOCKET_TEST_POSTGRES_URL").unwrap();
+    let mut admin = <sqlx::PgConnection as sqlx::Connection>::connect(&server).await.unwrap();
+    let allow = |allow: bool| sqlx::AssertSqlSafe(format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {allow}"));
+    sqlx::query(allow(false)).execute(&mut admin).await.unwrap();
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1";
+    sqlx::query(end).bind(name).execute(&mut admin).await.unwrap();
+    assert!(jobs.db().write().await.is_err(), "the database is away");
+    release.cancel();
+    tokio::time::timeout(DEADLINE, gate.cancelled()).await.unwrap();
+    sqlx::query(allow(true)).execute(&mut admin).await.unwrap();
+
+    let ended = finished_patiently(&jobs, id).await;
+    assert_eq!((ended.state, ended.attempt), (JobState::Succeeded, 1));
+    assert_eq!(lines(&jobs, id).await[0].message, "the last line");
+    shutdown.cancel();
+    worker.await.unwrap();
+}
+
+/// Waits for the end of a job, over reads that fail.
+async fn finished_patiently(jobs: &docket_jobs::Jobs, id: docket_jobs::JobId) -> docket_jobs::Job {
+    let mut tail = jobs.tail(id, 0, Level::Debug);
+    let end = async {
+        loop {
+            match tail.next().await {
+                Ok(Some(page)) if page.finished.is_some() => break,
+                _ => tokio::task::yield_now().await,
+            }
+        }
+    };
+    tokio::time::timeout(DEADLINE, end).await.expect("the job ends");
+    find(jobs, id).await
+}
+
 on_both_databases! {
     /// Programs print anything. A character that a database cannot hold must not keep a job from ending.
     async fn a_job_ends_even_if_its_reason_holds_a_nul(db: TestDb) {

@@ -87,12 +87,15 @@ pub(crate) async fn list_candidates(
     rows.into_iter()
         .map(|(id, kind, priority, run_after, locks)| {
             let locks = locks.unwrap_or_default();
+            let mut locks: Vec<String> = locks.split_terminator(BETWEEN).map(str::to_owned).collect();
+            // The databases join them in any order.
+            locks.sort_unstable();
             Ok(Candidate {
                 id: id.parse().map_err(Error::corrupt("job", "id", &id))?,
                 kind,
                 priority,
                 run_after: Timestamp::from_millis(run_after),
-                locks: locks.split_terminator(BETWEEN).map(str::to_owned).collect(),
+                locks,
             })
         })
         .collect()

@@ -5,7 +5,7 @@ use docket_db::{Error, Tx, execute, on};
 
 use crate::{Job, JobId, JobState};
 
-/// Ends a job that waits. False when it does not wait any more.
+/// Ends a job that waits. False when it does not wait any more, or an attempt before has committed its effects.
 pub(crate) async fn cancel_queued(
     tx: &mut Tx,
     job: &Job,
@@ -16,7 +16,7 @@ pub(crate) async fn cancel_queued(
     const CANCEL: &str = "
         UPDATE job
         SET state = 'cancelled', cancel_at = $2, cancel_by = $3, finished_at = $2, error_code = 'cancelled', error_detail = $4
-        WHERE id = $1 AND state = 'queued'";
+        WHERE id = $1 AND state = 'queued' AND effects_at IS NULL";
     const UNRESERVE: &str = "UPDATE job_lock SET reserved = 0 WHERE job_id = $1 AND reserved = 1";
     let id = job.id.to_string();
     let touched = execute!(
@@ -27,7 +27,9 @@ pub(crate) async fn cancel_queued(
             .bind(by)
             .bind(detail)
     )?;
-    execute!(tx, sqlx::query(UNRESERVE).bind(&id))?;
+    if touched == 1 {
+        execute!(tx, sqlx::query(UNRESERVE).bind(&id))?;
+    }
     Ok(touched == 1)
 }
 

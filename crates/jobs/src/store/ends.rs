@@ -48,6 +48,10 @@ pub(crate) async fn apply(tx: &mut Tx, ends: &[End], now: Timestamp) -> Result<u
         .bind(serde_json::Value::from(list).to_string())
         .bind(now.millis())
         .fetch_all(conn))?;
+    let ended = ended
+        .iter()
+        .map(|id| id.parse().map_err(Error::corrupt("job", "id", id)));
+    let ended = ended.collect::<Result<Vec<JobId>, _>>()?;
     park::unpark_after(tx, &ended).await
 }
 

@@ -59,11 +59,11 @@ pub(crate) async fn unpark_due(tx: &mut Tx, now: Timestamp) -> Result<Option<Tim
 /// Lets whoever stands first in line be looked at, for each lock of jobs that have left `running` or the line.
 ///
 /// Returns how many these are.
-pub(crate) async fn unpark_after(tx: &mut Tx, left: &[String]) -> Result<u64, Error> {
+pub(crate) async fn unpark_after(tx: &mut Tx, left: &[JobId]) -> Result<u64, Error> {
     if left.is_empty() {
         return Ok(0);
     }
-    let list: Vec<_> = left.iter().map(|id| json!({ "id": id })).collect();
+    let list: Vec<_> = left.iter().map(|id| json!({ "id": id.to_string() })).collect();
     let list = serde_json::Value::from(list).to_string();
     let locks = over_list!(
         tx,

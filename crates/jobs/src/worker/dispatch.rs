@@ -6,7 +6,7 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use docket_core::time::Timestamp;
-use docket_db::{Error, Tx};
+use docket_db::Error;
 use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
@@ -16,9 +16,8 @@ use super::{
     slot::{Claim, Left, Slot},
 };
 use crate::{
-    Job, JobId, Jobs,
-    decide::{Ending, Scene, Verdict},
-    store,
+    JobId, Jobs,
+    scheduler::{self, Cycle, Request},
     store::{claim::Taking, ends::End, lines::Append},
 };
 
@@ -31,12 +30,6 @@ const RETRY: Duration = Duration::from_secs(1);
 /// How often the last ends are tried to be stored once the server stops, before the leases are left to lapse.
 const LAST_TRIES: u32 = 10;
 
-/// How many jobs are looked at beyond those that are wanted: some will have to wait.
-const LOOK_AHEAD: usize = 32;
-
-/// How many jobs are looked at in one transaction: others wait for it to end.
-const LOOK_AT_MOST: usize = 2000;
-
 /// How many ends one transaction stores.
 const ENDS_AT_ONCE: usize = 1000;
 
@@ -46,18 +39,6 @@ struct LaneState {
     lane: Lane,
     free: usize,
     claims: mpsc::UnboundedSender<Claim>,
-}
-
-/// What one transaction brought.
-#[derive(Default)]
-struct Cycle {
-    claimed: Vec<(usize, Vec<Job>)>,
-    /// When to look again, if nothing wakes the dispatcher before.
-    next_look: Option<Timestamp>,
-    /// There is more to look at than one transaction should.
-    more: bool,
-    /// Jobs came to be first in a line.
-    unparked: u64,
 }
 
 /// Moves jobs between the queue and the slots.
@@ -159,110 +140,35 @@ impl Dispatcher {
         }
     }
 
-    /// One transaction: ends what has ended, and claims.
+    /// One transaction: ends what has ended, and claims if it may.
     async fn cycle(&mut self, left: &[Left], claim: bool) -> Result<Cycle, Error> {
-        let mut cycle = Cycle::default();
         let now = self.jobs.clock().now();
         let appends: Vec<Append> = left.iter().filter_map(Left::append).collect();
         let ends: Vec<End> = left.iter().filter_map(Left::end).collect();
+        let freed = |lane: Lane| left.iter().filter(|left| left.lane == lane).count();
+        let wanted = self.lanes.iter().map(|state| {
+            let wanted = state.free + freed(state.lane);
+            (state.lane, if claim { wanted } else { 0 })
+        });
+        let wanted: Vec<(Lane, usize)> = wanted.collect();
+        let request = Request {
+            appends: &appends,
+            ends: &ends,
+            wanted: &wanted,
+            kinds: &self.kinds,
+            taking: Taking {
+                worker: &self.config.name,
+                now,
+                lease_until: now.plus_millis(self.config.lease_secs as i64 * 1000),
+            },
+            in_doubt: self.in_doubt.then_some(&self.held),
+        };
         let mut tx = self.jobs.db().write().await?;
-        store::lines::append(&mut tx, &appends).await?;
-        cycle.unparked = store::ends::apply(&mut tx, &ends, now).await?;
-        let wanted: Vec<usize> = self
-            .lanes
-            .iter()
-            .map(|lane| lane.free + left.iter().filter(|left| left.lane == lane.lane).count())
-            .collect();
-        if claim && wanted.iter().any(|wanted| *wanted > 0) {
-            store::claim::serialise(&mut tx).await?;
-            if self.in_doubt {
-                self.give_back_unknown(&mut tx, left, now).await?;
-            }
-            cycle.next_look = store::park::unpark_due(&mut tx, now).await?;
-            let mut scene = store::claim::load_scene(&mut tx).await?;
-            for (kind, places) in scene.free_places() {
-                store::park::unpark_kind(&mut tx, &kind, places).await?;
-            }
-            for (number, wanted) in wanted.into_iter().enumerate() {
-                let claimed = self
-                    .claim(
-                        &mut tx,
-                        &mut scene,
-                        self.lanes[number].lane,
-                        wanted,
-                        now,
-                        &mut cycle.more,
-                    )
-                    .await?;
-                cycle.claimed.push((number, claimed));
-            }
-        }
+        let cycle = scheduler::cycle(&mut tx, &request).await?;
         tx.commit().await?;
-        if claim {
-            self.in_doubt = false;
-        }
+        self.in_doubt &= !claim;
         self.config.progress.made();
         Ok(cycle)
-    }
-
-    /// Claims up to `wanted` jobs of `lane`, and parks those that have to wait. Sets `more` when it stopped before it saw all.
-    async fn claim(
-        &self,
-        tx: &mut Tx,
-        scene: &mut Scene,
-        lane: Lane,
-        wanted: usize,
-        now: Timestamp,
-        more: &mut bool,
-    ) -> Result<Vec<Job>, Error> {
-        let taking = Taking {
-            worker: &self.config.name,
-            now,
-            lease_until: now.plus_millis(self.config.lease_secs as i64 * 1000),
-        };
-        let (mut claimed, mut looked_at) = (Vec::new(), 0);
-        while claimed.len() < wanted {
-            let limit = wanted - claimed.len() + LOOK_AHEAD;
-            let candidates = store::claim::list_candidates(tx, lane, &self.kinds, limit).await?;
-            let (mut take, mut park) = (Vec::new(), Vec::new());
-            for candidate in &candidates {
-                if claimed.len() + take.len() == wanted {
-                    break;
-                }
-                match scene.judge(candidate, now) {
-                    Verdict::Claim => take.push(candidate.id),
-                    Verdict::Park(on) => park.push((candidate.id, on)),
-                }
-            }
-            store::park::park(tx, &park).await?;
-            claimed.extend(store::claim::take(tx, &take, taking).await?);
-            looked_at += candidates.len();
-            if candidates.len() < limit {
-                break;
-            }
-            if looked_at >= LOOK_AT_MOST {
-                *more = true;
-                break;
-            }
-        }
-        Ok(claimed)
-    }
-
-    /// After a lost answer: what the database thinks we hold, and nobody here runs, goes back in the queue.
-    async fn give_back_unknown(&self, tx: &mut Tx, left: &[Left], now: Timestamp) -> Result<(), Error> {
-        let held = store::claim::list_held_by(tx, &self.config.name).await?;
-        let leaving = |id: &JobId| left.iter().any(|left| left.job.id == *id);
-        let unknown: Vec<End> = held
-            .into_iter()
-            .filter(|(id, _)| !self.held.contains(id) && !leaving(id))
-            .map(|(id, attempt)| End {
-                id,
-                attempt,
-                ending: Ending::GivenBack,
-            })
-            .collect();
-        store::ends::apply(tx, &unknown, now).await?;
-        Ok(())
     }
 
     /// Hands over what was claimed and says what was ended. Returns how long to wait for a signal before looking again.
@@ -276,8 +182,7 @@ impl Dispatcher {
             }
             left.say_stored();
         }
-        for (number, claimed) in cycle.claimed {
-            let lane = &mut self.lanes[number];
+        for (lane, claimed) in self.lanes.iter_mut().zip(cycle.claimed) {
             for job in claimed {
                 lane.free -= 1;
                 self.held.insert(job.id);
@@ -296,6 +201,6 @@ impl Dispatcher {
         let until = |at: Timestamp| {
             Duration::from_millis(at.millis().saturating_sub(now.millis()).max(0).unsigned_abs())
         };
-        cycle.next_look.map_or(POLL, until).min(POLL)
+        cycle.next_due.map_or(POLL, until).min(POLL)
     }
 }

@@ -56,12 +56,17 @@ pub(super) async fn attempt(attempts: Attempts, claim: Claim) {
     let limited = tokio::time::timeout(Duration::from_secs(handler.timeout_secs), work);
     // A job that may have had effects is not cancelled any more: it ends by itself.
     let cancel = async {
-        hold.cancel.cancelled().await;
+        if job.cancel_by.is_none() {
+            hold.cancel.cancelled().await;
+        }
         if effective.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }
     };
     let last = tokio::select! {
+        // In this order: a job that was to be cancelled before its worker fell silent does not begin again.
+        biased;
+        () = cancel => Some(cancelled_by(&job.cancel_by.clone().unwrap_or_else(|| hold.cancelled_by()))),
         ended = limited => match ended {
             Ok(Ok(result)) => last(&job, handler, &config, jobs.clock().now(), result),
             Ok(Err(_panic)) => {
@@ -74,7 +79,6 @@ pub(super) async fn attempt(attempts: Attempts, claim: Claim) {
                 format!("Job timed out after {} minutes.", handler.timeout_secs / 60),
             )),
         },
-        () = cancel => Some(cancelled_by(&hold.cancelled_by())),
         () = abort.cancelled() => Some((Ending::GivenBack, Some((Level::Warn, given_back_line(job.attempt))))),
         () = hold.lost.cancelled() => None,
     };

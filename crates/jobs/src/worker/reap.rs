@@ -6,10 +6,7 @@ use docket_db::Error;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::{
-    JobState, Jobs, Level, decide, log, store,
-    store::{ends::End, lines::Append},
-};
+use crate::{Jobs, scheduler, store};
 
 /// How often lapsed leases are looked for.
 const REAP: Duration = Duration::from_secs(1);
@@ -50,31 +47,10 @@ pub(crate) async fn reap_once(jobs: &Jobs) -> Result<(), Error> {
         return Ok(());
     }
     let mut tx = jobs.db().write().await?;
-    store::claim::serialise(&mut tx).await?;
-    let lapsed = store::claim::list_lapsed(&mut tx, now).await?;
-    let (mut appends, mut ends) = (Vec::new(), Vec::new());
-    for job in &lapsed {
-        let (ending, line) = decide::after_lapse(job.attempt, job.resets);
-        let level = match ending.state() {
-            JobState::Queued => Level::Warn,
-            _ => Level::Error,
-        };
-        appends.push(Append {
-            id: job.id,
-            attempt: job.attempt,
-            lines: vec![log::closing_line(job, level, line, now)],
-        });
-        ends.push(End {
-            id: job.id,
-            attempt: job.attempt,
-            ending,
-        });
-    }
-    store::lines::append(&mut tx, &appends).await?;
-    store::ends::apply(&mut tx, &ends, now).await?;
+    let lapsed = scheduler::reap(&mut tx, now).await?;
     tx.commit().await?;
-    for job in &lapsed {
-        jobs.signals.log_grew(job.id);
+    for id in lapsed {
+        jobs.signals.log_grew(id);
     }
     jobs.wake_workers();
     Ok(())
