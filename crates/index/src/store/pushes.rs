@@ -5,17 +5,17 @@ use docket_db::{Error, Tx, execute, on};
 
 use super::changes::{self, Repository};
 
-/// A commit and the change it holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A commit and the change it holds; nothing yet by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reached {
-    /// The commit.
+    /// The commit; empty before the first.
     pub commit_id: String,
     /// The `seq` of the change; 0 before the first.
     pub change_seq: i64,
 }
 
-/// What is known of a remote.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What is known of a remote; nothing by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PushState {
     /// What it has from us.
     pub reached: Reached,
