@@ -92,8 +92,12 @@ async fn run(remotes: &Remotes, run: &Run) -> Result<(), Failure> {
     for (repository, remote) in remotes.repositories() {
         match remotes.push(repository, run.jobs().clock().now()).await {
             Ok(pushed) => {
+                let tags = match pushed.tags {
+                    0 => String::new(),
+                    tags => format!(" and {tags} tags"),
+                };
                 run.log.info(format!(
-                    "Pushed {} commits of the {repository} to {}.",
+                    "Pushed {} commits{tags} of the {repository} to {}.",
                     pushed.commits,
                     remote.url()
                 ));

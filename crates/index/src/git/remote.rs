@@ -2,9 +2,10 @@
 //!
 //! Without anybody else the remote gets exactly the commits of our copy. Where somebody has committed there by hand, our changes since the last
 //! push are played on top of theirs, with the same bytes, times and messages: the feed says what each commit holds, so nothing needs to
-//! be merged. What a push tries to bring there is written down first, so one whose answer was lost is recognised by the next.
+//! be merged. Tags follow the commits and are never moved. What a push tries to bring there is written down first, so one whose answer was lost is recognised by the next.
 
 mod call;
+mod tags;
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
 
@@ -19,7 +20,7 @@ use crate::{
         pushes::{self, PushState, Reached},
     },
 };
-use call::Call;
+use call::{Call, Theirs};
 
 /// How often a push starts over when somebody else was faster.
 const TRIES: usize = 3;
@@ -92,6 +93,8 @@ pub enum PushError {
 pub struct Pushed {
     /// Commits that went there.
     pub commits: i64,
+    /// Tags that went there.
+    pub tags: i64,
     /// Commits that were there and are not ours.
     pub foreign_commits: i64,
 }
@@ -181,12 +184,7 @@ impl Remotes {
             // Nothing was ever written there.
             return Ok(Pushed::default());
         };
-        let refspec = format!("+{BRANCH}:{VIEW}");
-        git(
-            &call.folder,
-            &["fetch", "--quiet", &view.to_string_lossy(), &refspec],
-        )
-        .await?;
+        call.fetch_ours(&view).await?;
         let ours = Reached {
             commit_id: call.commit(VIEW).await?,
             change_seq: newest,
@@ -194,24 +192,15 @@ impl Remotes {
         let mut tries = 0;
         loop {
             tries += 1;
-            let Some(theirs) = call.fetch().await? else {
-                self.bring(&call, &ours, 0, now).await?;
-                return call.pushed(None, &ours, 0).await;
+            let theirs = call.fetch().await?;
+            let (target, foreign) = match &theirs.commit_id {
+                Some(commit_id) if !call.is_ancestor(commit_id, &ours.commit_id).await => {
+                    self.play_on_theirs(&call, commit_id).await?
+                }
+                _ => (ours.clone(), 0),
             };
-            let (target, foreign) = if call.is_ancestor(&theirs, &ours.commit_id).await {
-                (ours.clone(), 0)
-            } else {
-                self.play_on_theirs(&call, &theirs).await?
-            };
-            if target.commit_id == theirs {
-                self.arrived(&call, &target, foreign, now).await?;
-                return Ok(Pushed {
-                    commits: 0,
-                    foreign_commits: foreign,
-                });
-            }
-            match self.bring(&call, &target, foreign, now).await {
-                Ok(()) => return call.pushed(Some(&theirs), &target, foreign).await,
+            match self.bring(&call, &theirs, &target, foreign, now).await {
+                Ok(pushed) => return Ok(pushed),
                 // Somebody else was faster, perhaps: look again.
                 Err(PushError::Remote { .. }) if tries < TRIES => {}
                 Err(error) => return Err(error),
@@ -272,14 +261,43 @@ impl Remotes {
         })
     }
 
-    /// Writes down what is tried, pushes it, and writes down that it arrived.
+    /// Pushes the commits up to `target` and then the tags, and writes down that all of it arrived.
     async fn bring(
         &self,
         call: &Call<'_>,
+        theirs: &Theirs,
         target: &Reached,
         foreign: i64,
         now: Timestamp,
-    ) -> Result<(), PushError> {
+    ) -> Result<Pushed, PushError> {
+        let commits = match &theirs.commit_id {
+            Some(commit_id) => call.count(commit_id, &target.commit_id).await?,
+            None => call.count_all(&target.commit_id).await?,
+        };
+        if commits > 0 {
+            self.try_commits(call, target, foreign).await?;
+        }
+        let (tags, foreign_tags) = call.push_tags(&theirs.tags, &target.commit_id).await?;
+        let state = PushState {
+            reached: target.clone(),
+            pending: None,
+            pushed_at: Some(now),
+            foreign_commits: foreign,
+            foreign_tags,
+            problem: None,
+        };
+        let mut tx = self.db.write().await?;
+        pushes::put(&mut tx, call.repository, &state).await?;
+        tx.commit().await?;
+        Ok(Pushed {
+            commits,
+            tags,
+            foreign_commits: foreign,
+        })
+    }
+
+    /// Writes down what is tried, so that it is known again when the answer is lost, and pushes it.
+    async fn try_commits(&self, call: &Call<'_>, target: &Reached, foreign: i64) -> Result<(), PushError> {
         let mut tx = self.db.write().await?;
         let before = pushes::find(&mut tx, call.repository).await?.unwrap_or_default();
         let state = PushState {
@@ -289,28 +307,7 @@ impl Remotes {
         };
         pushes::put(&mut tx, call.repository, &state).await?;
         tx.commit().await?;
-        call.push(&target.commit_id).await?;
-        self.arrived(call, target, foreign, now).await
-    }
-
-    async fn arrived(
-        &self,
-        call: &Call<'_>,
-        target: &Reached,
-        foreign: i64,
-        now: Timestamp,
-    ) -> Result<(), PushError> {
-        let state = PushState {
-            reached: target.clone(),
-            pending: None,
-            pushed_at: Some(now),
-            foreign_commits: foreign,
-            problem: None,
-        };
-        let mut tx = self.db.write().await?;
-        pushes::put(&mut tx, call.repository, &state).await?;
-        tx.commit().await?;
-        Ok(())
+        call.push(&[format!("{}:{BRANCH}", target.commit_id)]).await
     }
 
     /// A bare repository that holds nothing of its own.

@@ -1,21 +1,37 @@
 //! What git is asked about one remote, and who hears its token: that remote alone.
 
-use std::{path::PathBuf, process::Output, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::Output,
+    time::Duration,
+};
 
 use base64::Engine;
 
-use super::{PushError, Pushed, Remote};
+use super::{PushError, Remote, VIEW, tags::VIEW_TAGS};
 use crate::{
     Repository,
     git::{BRANCH, Error, command::command, git},
-    store::pushes::Reached,
 };
 
 /// How long one call of the remote may take.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
+/// Where tags are, in every repository.
+pub(super) const TAGS: &str = "refs/tags/";
+
 /// The remote's branch, inside the folder a push works in.
 const REMOTE: &str = "refs/docket/remote";
+
+/// What a remote has.
+#[derive(Debug, Default)]
+pub(super) struct Theirs {
+    /// The commit of its branch; `None` when it has none yet.
+    pub(super) commit_id: Option<String>,
+    /// The commits of its tags.
+    pub(super) tags: BTreeMap<String, String>,
+}
 
 /// Calls of one remote.
 pub(super) struct Call<'a> {
@@ -26,46 +42,47 @@ pub(super) struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// Fetches the remote's branch and returns its commit; `None` when it has none yet.
-    pub(super) async fn fetch(&self) -> Result<Option<String>, PushError> {
-        let listed = self
-            .git(&["ls-remote", "--quiet", "--", &self.remote.url, BRANCH])
-            .await?;
-        if listed.trim().is_empty() {
-            return Ok(None);
-        }
-        let refspec = format!("+{BRANCH}:{REMOTE}");
-        self.git(&["fetch", "--quiet", "--no-tags", "--", &self.remote.url, &refspec])
-            .await?;
-        Ok(Some(self.commit(REMOTE).await?))
-    }
-
-    /// Pushes a commit, never by force.
-    pub(super) async fn push(&self, commit_id: &str) -> Result<(), PushError> {
-        let refspec = format!("{commit_id}:{BRANCH}");
-        self.git(&["push", "--quiet", "--", &self.remote.url, &refspec])
-            .await?;
+    /// Fetches the branch and the tags of our copy at `view`.
+    pub(super) async fn fetch_ours(&self, view: &Path) -> Result<(), Error> {
+        let (branch, tags) = (format!("+{BRANCH}:{VIEW}"), format!("+{TAGS}*:{VIEW_TAGS}*"));
+        let view = view.to_string_lossy();
+        let arguments = ["fetch", "--quiet", "--no-tags", &view, &branch, &tags];
+        git(&self.folder, &arguments).await?;
         Ok(())
     }
 
-    pub(super) async fn pushed(
-        &self,
-        theirs: Option<&str>,
-        target: &Reached,
-        foreign_commits: i64,
-    ) -> Result<Pushed, PushError> {
-        let commits = match theirs {
-            Some(theirs) => self.count(theirs, &target.commit_id).await?,
-            None => git(&self.folder, &["rev-list", "--count", &target.commit_id])
-                .await?
-                .trim()
-                .parse()
-                .unwrap_or_default(),
-        };
-        Ok(Pushed {
-            commits,
-            foreign_commits,
-        })
+    /// Fetches the remote's branch, and lists its tags.
+    pub(super) async fn fetch(&self) -> Result<Theirs, PushError> {
+        let tags = format!("{TAGS}*");
+        let listed = self
+            .git(&["ls-remote", "--quiet", "--", &self.remote.url, BRANCH, &tags])
+            .await?;
+        let mut theirs = Theirs::default();
+        let mut has_branch = false;
+        for (object, name) in listed.lines().filter_map(|line| line.split_once('\t')) {
+            if name == BRANCH {
+                has_branch = true;
+            } else if let Some(tag) = name.strip_prefix(TAGS) {
+                // The commit of an annotated tag is in the line after it.
+                let tag = tag.strip_suffix("^{}").unwrap_or(tag);
+                theirs.tags.insert(tag.to_owned(), object.to_owned());
+            }
+        }
+        if has_branch {
+            let refspec = format!("+{BRANCH}:{REMOTE}");
+            self.git(&["fetch", "--quiet", "--no-tags", "--", &self.remote.url, &refspec])
+                .await?;
+            theirs.commit_id = Some(self.commit(REMOTE).await?);
+        }
+        Ok(theirs)
+    }
+
+    /// Pushes, never by force.
+    pub(super) async fn push(&self, refspecs: &[String]) -> Result<(), PushError> {
+        let mut arguments = vec!["push", "--quiet", "--", &self.remote.url];
+        arguments.extend(refspecs.iter().map(String::as_str));
+        self.git(&arguments).await?;
+        Ok(())
     }
 
     pub(super) async fn commit(&self, name: &str) -> Result<String, Error> {
@@ -77,6 +94,11 @@ impl Call<'_> {
         git(&self.folder, &["merge-base", "--is-ancestor", earlier, later])
             .await
             .is_ok()
+    }
+
+    pub(super) async fn count_all(&self, until: &str) -> Result<i64, Error> {
+        let count = git(&self.folder, &["rev-list", "--count", until]).await?;
+        Ok(count.trim().parse().unwrap_or_default())
     }
 
     pub(super) async fn count(&self, after: &str, until: &str) -> Result<i64, Error> {
