@@ -12,7 +12,7 @@ use docket_client::{Client, Event, Level};
 use docket_db::Db;
 use docket_index::{git::GitViews, tarballs::Tarballs};
 use docket_jobs::{
-    Clock, Jobs, Run,
+    Clock, Jobs,
     worker::{self, Config, Handler},
 };
 use docket_storage::Storage;
@@ -77,23 +77,16 @@ async fn latencies(at_once: u32, pause: Duration) -> anyhow::Result<Vec<Duration
     };
     let server = tokio::spawn(docket_api::serve(listener, state));
     let begin = Instant::now();
-    let handler = Handler {
-        kind: "publish",
-        timeout_secs: 600,
-        max_attempts: 1,
-        run: Arc::new(move |run: Run| {
-            Box::pin(async move {
-                let mut ticks = tokio::time::interval(pause);
-                for number in 0..LINES {
-                    if number % at_once == 0 {
-                        ticks.tick().await;
-                    }
-                    run.log.info(begin.elapsed().as_nanos().to_string());
-                }
-                Ok(())
-            })
-        }),
-    };
+    let handler = Handler::new("publish", 600, 1, move |run| async move {
+        let mut ticks = tokio::time::interval(pause);
+        for number in 0..LINES {
+            if number % at_once == 0 {
+                ticks.tick().await;
+            }
+            run.log.info(begin.elapsed().as_nanos().to_string());
+        }
+        Ok(())
+    });
     let config = Config {
         concurrency: 1,
         background_concurrency: 1,

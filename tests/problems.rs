@@ -60,7 +60,7 @@ fn jobs_end_with_the_explained_codes_of_the_queue() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let ends = [
         "crates/jobs/src/worker/outcome.rs",
-        "crates/jobs/src/worker/lease.rs",
+        "crates/jobs/src/decide.rs",
         "worker/src/outcome.rs",
         "worker/src/github_issue.rs",
     ]

@@ -6,12 +6,12 @@
 use axum::http::{HeaderMap, StatusCode, header};
 use docket_core::{
     digest::Sha256,
-    operation::Signed,
+    operation::{ON_BEHALF_OF, Signed},
     owner::Owner,
     signature::{self, Candidates, Form, Policy, PublicKey, SignatureError},
     time::Timestamp,
 };
-use docket_github::{TrusteeError, Trustees};
+use docket_github::{Login, TrusteeError, Trustees};
 use docket_http::Problem;
 use docket_jobs::{Actor, Role};
 use subtle::ConstantTimeEq;
@@ -93,26 +93,23 @@ impl Authority {
         }
     }
 
-    /// Finds out who acts on the registry itself.
-    pub(crate) async fn admit_to_registry(
-        &self,
-        headers: &HeaderMap,
-        signed: &Signed,
-        here: Here<'_>,
-    ) -> Result<Admitted, Problem> {
-        match self.bearer(headers).await? {
-            Some(admitted) => Ok(admitted),
-            None => self.check(signed, &Candidates::of_registry(self.bot.as_ref()), here),
-        }
+    /// Finds out who signed what is asked of the registry itself, where no token stands for it.
+    pub(crate) fn admit_to_registry(&self, signed: &Signed, here: Here<'_>) -> Result<Admitted, Problem> {
+        self.check(signed, &Candidates::of_registry(self.bot.as_ref()), here)
     }
 
     /// Finds out whose the bearer token is; `None` when the request has none.
     ///
     /// # Errors
-    /// A token that is not known is refused, whatever else the request holds: whoever sends one means it.
+    /// A token that is not known is refused, whatever else the request holds: whoever sends one means it. So is the name of a trustee
+    /// beside anything but the registry's own token, whose bearer has checked it.
     pub(crate) async fn bearer(&self, headers: &HeaderMap) -> Result<Option<Admitted>, Problem> {
+        let behalf = on_behalf_of(headers)?;
         let Some(value) = headers.get(header::AUTHORIZATION) else {
-            return Ok(None);
+            return match behalf {
+                None => Ok(None),
+                Some(_) => Err(behalf_refused(BEHALF_OF_NOBODY)),
+            };
         };
         let token = value
             .to_str()
@@ -124,10 +121,16 @@ impl Authority {
         if self.token.is_some_and(|trusted| trusted.is(token)) {
             let actor = Actor {
                 role: Role::Trustee,
-                name: "by the registry's token".to_owned(),
+                name: match behalf {
+                    Some(login) => format!("{login} (through the registry's token)"),
+                    None => "by the registry's token".to_owned(),
+                },
                 key: None,
             };
             return Ok(Some(Admitted { actor, form: None }));
+        }
+        if behalf.is_some() {
+            return Err(behalf_refused(BEHALF_OF_NOBODY));
         }
         let Some(trustees) = &self.trustees else {
             return Err(unknown_token());
@@ -176,6 +179,32 @@ impl Authority {
 
 fn is_token(text: &str) -> bool {
     (1..=MAX_TOKEN_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+const BEHALF_OF_NOBODY: &str =
+    "The header Docket-On-Behalf-Of counts only beside the registry's own token: leave it out.";
+const BEHALF_MALFORMED: &str = "The header Docket-On-Behalf-Of is not the login of one GitHub account.";
+
+/// For whom the bearer says to act.
+fn on_behalf_of(headers: &HeaderMap) -> Result<Option<Login>, Problem> {
+    let mut values = headers.get_all(ON_BEHALF_OF).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    let login = value.to_str().ok().and_then(|text| text.parse().ok());
+    match (login, values.next()) {
+        (Some(login), None) => Ok(Some(login)),
+        _ => Err(behalf_refused(BEHALF_MALFORMED)),
+    }
+}
+
+fn behalf_refused(why: &str) -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "on-behalf-of-refused",
+        "Not on anybody's behalf",
+    )
+    .detail(why)
 }
 
 /// The text never says what was sent.

@@ -220,6 +220,11 @@ async fn a_trustee_s_word_stands_for_a_signature() {
         let posted = it.registry.posted();
         assert_eq!(posted.line, "POST /api/v1/unpublish");
         assert_eq!(posted.authorization, Some(format!("Bearer {REGISTRY_TOKEN}")));
+        assert_eq!(
+            posted.behalf.as_deref(),
+            Some("Alice"),
+            "the registry hears whose word it is"
+        );
         assert!(it.is_closed());
     }
     let it = Issue::opened("/docket package-set --remove slug").await;
@@ -232,7 +237,7 @@ async fn a_stranger_gets_no_token_lent() {
     let it = Issue::opened_by("mallory", SIGNED).await;
     it.forward().expect_code(0);
     let posted = it.registry.posted();
-    assert_eq!(posted.authorization, None);
+    assert_eq!((posted.authorization, posted.behalf), (None, None));
     assert_eq!(posted.body, SIGNED, "the registry judges the signature");
 
     let it = Issue::opened_by("mallory", "/docket unpublish slug@1.2.0 --reason fun").await;

@@ -14,6 +14,7 @@ pub(crate) struct Request {
     /// `POST /api/v1/unpublish`.
     pub(crate) line: String,
     pub(crate) authorization: Option<String>,
+    pub(crate) behalf: Option<String>,
     pub(crate) body: String,
 }
 
@@ -135,6 +136,7 @@ fn serve(mut stream: TcpStream, answers: &Mutex<Answers>, requests: &Mutex<Vec<R
     requests.lock().unwrap().push(Request {
         line: line.to_owned(),
         authorization: header("authorization"),
+        behalf: header("docket-on-behalf-of"),
         body: String::from_utf8(body).unwrap(),
     });
     let answer = answers.lock().unwrap().get(&route).cloned();

@@ -11,6 +11,7 @@ mod harness;
 mod http;
 mod kill;
 mod logs;
+mod neighbours;
 mod operations;
 mod publish;
 mod repositories;

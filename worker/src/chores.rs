@@ -84,30 +84,21 @@ where
 {
     let (state, pings) = (state.clone(), pings.clone());
     let work = Arc::new(work);
-    Handler {
-        kind: task,
-        timeout_secs: TIMEOUT_SECS,
-        max_attempts: MAX_ATTEMPTS,
-        run: Arc::new(move |run| {
-            let (state, ping, work) = (state.clone(), pings(task), work.clone());
-            Box::pin(async move {
-                let about = state.job_page(&run.job.id.to_string());
-                if let Some(ping) = &ping {
-                    ping.start();
+    Handler::new(task, TIMEOUT_SECS, MAX_ATTEMPTS, move |run| {
+        let (state, ping, work) = (state.clone(), pings(task), work.clone());
+        async move {
+            let about = state.job_page(&run.job.id.to_string());
+            if let Some(ping) = &ping {
+                ping.start();
+            }
+            let done = work(state, run).await;
+            if let Some(ping) = &ping {
+                match &done {
+                    Ok(()) => ping.success(about),
+                    Err(_) => ping.fail(about),
                 }
-                let cancelled = run.cancelled.clone();
-                let done = tokio::select! {
-                    done = work(state, run) => done,
-                    () = cancelled.cancelled() => return Err(Failure::LeaseLost),
-                };
-                if let Some(ping) = &ping {
-                    match &done {
-                        Ok(()) => ping.success(about),
-                        Err(_) => ping.fail(about),
-                    }
-                }
-                done
-            })
-        }),
-    }
+            }
+            done
+        }
+    })
 }

@@ -23,10 +23,18 @@ pub(crate) use codes;
 mod tests {
     use std::collections::BTreeSet;
 
-    use crate::{package_set::SetRefusal, refusal::Refusal, rejection::Rejection};
+    use crate::{
+        documentation::DocumentationRefusal, package_set::SetRefusal, refusal::Refusal, rejection::Rejection,
+    };
 
     fn catalogue() -> Vec<&'static str> {
-        [Rejection::CATALOGUE, Refusal::CATALOGUE, SetRefusal::CATALOGUE].concat()
+        [
+            Rejection::CATALOGUE,
+            Refusal::CATALOGUE,
+            SetRefusal::CATALOGUE,
+            DocumentationRefusal::CATALOGUE,
+        ]
+        .concat()
     }
 
     #[test]

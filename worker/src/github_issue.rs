@@ -44,20 +44,10 @@ struct Payload {
 #[must_use]
 pub fn handler(forwarder: Forwarder) -> Handler {
     let forwarder = Arc::new(forwarder);
-    Handler {
-        kind: KIND,
-        timeout_secs: TIMEOUT_SECS,
-        max_attempts: MAX_ATTEMPTS,
-        run: Arc::new(move |run| {
-            let forwarder = forwarder.clone();
-            Box::pin(async move {
-                tokio::select! {
-                    done = forward(&forwarder, &run) => done,
-                    () = run.cancelled.cancelled() => Err(Failure::LeaseLost),
-                }
-            })
-        }),
-    }
+    Handler::new(KIND, TIMEOUT_SECS, MAX_ATTEMPTS, move |run| {
+        let forwarder = forwarder.clone();
+        async move { forward(&forwarder, &run).await }
+    })
 }
 
 async fn forward(forwarder: &Forwarder, run: &Run) -> Result<(), Failure> {

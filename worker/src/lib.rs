@@ -1,12 +1,13 @@
 //! What gets done: the operations of the registry, one module each, and the sandbox in which compilers run.
 //!
-//! [`publish`], [`unpublish`], [`transfer`], [`matrix`], [`package_set`] and [`github_issue`] tell the stories; the other modules are their means and know nothing of jobs, database or HTTP.
+//! [`publish`], [`unpublish`], [`transfer`], [`matrix`], [`package_set`], [`documentation`] and [`github_issue`] tell the stories; the other modules are their means and know nothing of jobs, database or HTTP.
 
 mod child;
 pub mod chores;
 mod codes;
 pub mod compiler;
 mod disk;
+pub mod documentation;
 pub mod github_issue;
 pub mod license;
 pub mod matrix;
@@ -32,7 +33,7 @@ pub use state::WorkerState;
 /// Returns what runs the operations of the registry and what follows from them; [`chores::handlers`] are beside these.
 #[must_use]
 pub fn handlers(state: &WorkerState) -> Vec<docket_jobs::worker::Handler> {
-    vec![
+    let mut handlers = vec![
         publish::handler(state.clone()),
         unpublish::handler(state.clone()),
         transfer::handler(state.clone()),
@@ -40,5 +41,9 @@ pub fn handlers(state: &WorkerState) -> Vec<docket_jobs::worker::Handler> {
         matrix::handler(state.clone()),
         matrix::plan_handler(state.clone()),
         matrix::commit_handler(),
-    ]
+    ];
+    if let Some(pursuit) = &state.pursuit {
+        handlers.push(documentation::handler(state.clone(), pursuit.clone()));
+    }
+    handlers
 }

@@ -8,15 +8,13 @@
 mod cascade;
 mod plan;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use docket_core::name::PackageName;
 use docket_core::time::Timestamp;
 use docket_core::version::Version;
 use docket_index::{Build, ByJob, Outcome};
 use docket_jobs::worker::Handler;
 use docket_jobs::{Failure, NewJob, Run};
+use std::collections::BTreeMap;
 
 use crate::outcome::PublishError;
 use crate::publish::{Installed, REGISTRY, install};
@@ -52,31 +50,18 @@ const ERROR_CHARS: usize = 1_000;
 /// Returns what runs matrix jobs.
 #[must_use]
 pub fn handler(state: WorkerState) -> Handler {
-    Handler {
-        kind: KIND,
-        timeout_secs: TIMEOUT_SECS,
-        max_attempts: MAX_ATTEMPTS,
-        run: Arc::new(move |attempt| {
-            let state = state.clone();
-            Box::pin(async move {
-                tokio::select! {
-                    done = run(&state, &attempt) => done,
-                    () = attempt.cancelled.cancelled() => Err(Failure::LeaseLost),
-                }
-            })
-        }),
-    }
+    Handler::new(KIND, TIMEOUT_SECS, MAX_ATTEMPTS, move |attempt| {
+        let state = state.clone();
+        async move { run(&state, &attempt).await }
+    })
 }
 
 /// Returns what commits the metadata files that successes have changed.
 #[must_use]
 pub fn commit_handler() -> Handler {
-    Handler {
-        kind: COMMIT_KIND,
-        timeout_secs: TIMEOUT_SECS,
-        max_attempts: MAX_ATTEMPTS,
-        run: Arc::new(|attempt| Box::pin(async move { commit(&attempt).await })),
-    }
+    Handler::new(COMMIT_KIND, TIMEOUT_SECS, MAX_ATTEMPTS, |attempt| async move {
+        commit(&attempt).await
+    })
 }
 
 /// What a matrix job tries.

@@ -9,8 +9,6 @@ mod refusal;
 mod start;
 mod workshop;
 
-use std::sync::Arc;
-
 use docket_core::json;
 use docket_core::operation::PackageSetUpdate;
 use docket_core::package_set::PackageSet;
@@ -45,15 +43,10 @@ const MAX_ATTEMPTS: i64 = 5;
 /// Returns what runs package set jobs.
 #[must_use]
 pub fn handler(state: WorkerState) -> Handler {
-    Handler {
-        kind: KIND,
-        timeout_secs: TIMEOUT_SECS,
-        max_attempts: MAX_ATTEMPTS,
-        run: Arc::new(move |attempt| {
-            let state = state.clone();
-            Box::pin(async move { run(&state, &attempt).await })
-        }),
-    }
+    Handler::new(KIND, TIMEOUT_SECS, MAX_ATTEMPTS, move |attempt| {
+        let state = state.clone();
+        async move { run(&state, &attempt).await }
+    })
 }
 
 /// Runs one attempt at a package set job, whose payload is a [`PackageSetUpdate`].
@@ -64,10 +57,9 @@ pub fn handler(state: WorkerState) -> Handler {
 pub async fn run(state: &WorkerState, run: &Run) -> Result<(), Failure> {
     let tried = run.job.retries + 1;
     let last_attempt = (tried >= MAX_ATTEMPTS).then_some(run.job.attempt);
-    tokio::select! {
-        done = release(state, run) => done.map_err(|err| err.into_failure(last_attempt)),
-        () = run.cancelled.cancelled() => Err(Failure::LeaseLost),
-    }
+    release(state, run)
+        .await
+        .map_err(|err| err.into_failure(last_attempt))
 }
 
 async fn release(state: &WorkerState, run: &Run) -> Result<(), PublishError> {

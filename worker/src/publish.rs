@@ -21,7 +21,9 @@ use docket_core::time::Timestamp;
 use docket_jobs::worker::Handler;
 use docket_jobs::{Failure, Run};
 
+use crate::documentation;
 use crate::outcome::PublishError;
+use crate::rejection::Rejection;
 use crate::source::manifest::Origin;
 use crate::source::{git, manifest, modules, tree};
 use crate::state::WorkerState;
@@ -29,7 +31,7 @@ use crate::work_dir;
 use request::Standing;
 
 pub(crate) use install::{Build as Installed, REGISTRY, find_tarball, install};
-pub(crate) use plan::describe;
+pub(crate) use plan::{Plan, describe};
 
 /// The kind of publish jobs.
 pub const KIND: &str = "publish";
@@ -43,15 +45,10 @@ const MAX_ATTEMPTS: i64 = 5;
 /// Returns what runs publish jobs.
 #[must_use]
 pub fn handler(state: WorkerState) -> Handler {
-    Handler {
-        kind: KIND,
-        timeout_secs: TIMEOUT_SECS,
-        max_attempts: MAX_ATTEMPTS,
-        run: Arc::new(move |attempt| {
-            let state = state.clone();
-            Box::pin(async move { run(&state, &attempt).await })
-        }),
-    }
+    Handler::new(KIND, TIMEOUT_SECS, MAX_ATTEMPTS, move |attempt| {
+        let state = state.clone();
+        async move { run(&state, &attempt).await }
+    })
 }
 
 /// Runs one attempt at a publish job, whose payload is a [`Publish`] operation.
@@ -62,10 +59,9 @@ pub fn handler(state: WorkerState) -> Handler {
 pub async fn run(state: &WorkerState, run: &Run) -> Result<(), Failure> {
     let tried = run.job.retries + 1;
     let last_attempt = (tried >= MAX_ATTEMPTS).then_some(run.job.attempt);
-    tokio::select! {
-        done = publish(state, run) => done.map_err(|err| err.into_failure(last_attempt)),
-        () = run.cancelled.cancelled() => Err(Failure::LeaseLost),
-    }
+    publish(state, run)
+        .await
+        .map_err(|err| err.into_failure(last_attempt))
 }
 
 /// A package on its way into the registry.
@@ -88,22 +84,35 @@ async fn publish(state: &WorkerState, run: &Run) -> Result<(), PublishError> {
     let request: Publish =
         serde_json::from_str(&run.job.payload).map_err(PublishError::local("read the job's payload"))?;
     let request = &request;
-    let (name, version) = (&request.name, request.version);
-    let standing = request::check(run, request).await?;
-    if let Standing::Done = standing {
-        run.log.notice(format!(
-            "{name}@{version} was published by an earlier attempt of this job."
-        ));
-        return Ok(());
-    }
+    let Publish { name, version, .. } = request;
+    let (location, incomplete) = match request::check(run, request).await? {
+        Standing::Open { location, incomplete } => (location, incomplete),
+        Standing::Done => {
+            run.log.notice(format!(
+                "{name}@{version} was published by an earlier attempt of this job."
+            ));
+            return Ok(());
+        }
+        Standing::Complete { manifest, entry } => {
+            let plan = plan::make(state, run, request, &manifest);
+            let Some(told) = documentation::catch_up(state, run, &manifest, plan).await? else {
+                let (name, version) = (name.clone(), *version);
+                return Err(Rejection::AlreadyPublished { name, version, entry }.into());
+            };
+            run.log.notice(format!(
+                "{name}@{version} already exists, without documentation. {told}"
+            ));
+            return Ok(());
+        }
+    };
     let work = work_dir::make(&state.work_dir).map_err(PublishError::local("make a work directory"))?;
-    let candidate = fetch(state, run, request, standing.location(), work.path().to_owned()).await?;
+    let candidate = fetch(state, run, request, &location, work.path().to_owned()).await?;
     check_license(state, run, &candidate).await?;
 
     let plan = plan::make(state, run, request, &candidate.manifest).await?;
     let selection = pack::select(run, &candidate, plan.compiler.version).await?;
-    if let Standing::Incomplete { entry, .. } = &standing {
-        return repair::repair(state, run, &candidate, entry, work.path()).await;
+    if let Some(entry) = incomplete {
+        return repair::repair(state, run, &candidate, &plan, &entry, work.path()).await;
     }
 
     let build = install(state, run, &plan.versions, work.path()).await?;
@@ -117,10 +126,7 @@ async fn publish(state: &WorkerState, run: &Run) -> Result<(), PublishError> {
     run.log
         .notice(format!("Packaging and uploading {name}@{version}."));
     let tarball = pack::pack(state, run, &candidate, &build.dir).await?;
-    record::record(state, run, &candidate, plan.compiler.version, tarball).await?;
-    run.log
-        .notice("Documentation is not published: this registry does not do that yet.");
-    Ok(())
+    record::record(state, run, &candidate, &plan, tarball).await
 }
 
 /// Fetches the source and reads its manifest (sections 3.2 and 3.3).

@@ -29,6 +29,9 @@ const GRAPH_SINCE: Version = Version {
 /// A race in the compiler (its cache file is read while it is written) that goes away when tried again.
 const KNOWN_RACE: &str = "Unexpected end of JSON input";
 
+/// Characters of the compiler's own words that are told.
+const SAID_CHARS: usize = 4_000;
+
 /// Attempts until the race counts as a failure.
 const ATTEMPTS: u32 = 3;
 
@@ -59,6 +62,15 @@ pub enum Compiled {
     Done(Report),
     /// It does not.
     Failed(Report),
+}
+
+/// What `purs publish` said.
+#[derive(Debug)]
+pub enum Documented {
+    /// The documentation, as JSON.
+    Done(Vec<u8>),
+    /// It could not be made; the compiler's words.
+    Failed(String),
 }
 
 /// Whether a compiler of this version can be asked for a module graph.
@@ -147,6 +159,41 @@ impl Purs<'_> {
         Ok(Compiled::Failed(report))
     }
 
+    /// Asks for the documentation of the package in the git repository `checkout`; it compiles what it documents.
+    ///
+    /// # Errors
+    ///
+    /// A rejection when the compiler misbehaves; [`PublishError::Local`] when it failed on a disk that is full.
+    pub async fn publish(
+        &self,
+        checkout: &Path,
+        manifest: &str,
+        resolutions: &str,
+        read_only: &[PathBuf],
+    ) -> Result<Documented, PublishError> {
+        let args = ["publish", "--manifest", manifest, "--resolutions", resolutions];
+        let args = args.map(OsString::from).to_vec();
+        let output = self.invoke(args, checkout, read_only).await?;
+        if output.exit_code != 0 {
+            if let Some(full) = disk::full_at(checkout) {
+                return Err(PublishError::local("make the documentation")(full));
+            }
+            let said = String::from_utf8_lossy(&output.stderr);
+            return Ok(Documented::Failed(said.trim().chars().take(SAID_CHARS).collect()));
+        }
+        // What it says before is for people.
+        let last = output
+            .stdout
+            .trim_ascii_end()
+            .rsplit(|byte| *byte == b'\n')
+            .next();
+        let json = last.unwrap_or_default();
+        if serde_json::from_slice::<serde::de::IgnoredAny>(json).is_err() {
+            return Err(self.garbled(&output).into());
+        }
+        Ok(Documented::Done(json.to_vec()))
+    }
+
     async fn run(
         &self,
         command: &str,
@@ -157,6 +204,15 @@ impl Purs<'_> {
         let mut args: Vec<OsString> = vec![command.into()];
         args.extend(globs.iter().map(OsString::from));
         args.push("--json-errors".into());
+        self.invoke(args, work_dir, read_only).await
+    }
+
+    async fn invoke(
+        &self,
+        args: Vec<OsString>,
+        work_dir: &Path,
+        read_only: &[PathBuf],
+    ) -> Result<Output, PublishError> {
         let invocation = Invocation {
             program: &self.compiler.path,
             args,

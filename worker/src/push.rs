@@ -3,7 +3,6 @@
 //! A watcher enqueues one job when a remote lacks something; the job is tried again for as long as the remote is down, with longer and
 //! longer waits. What was published stays published meanwhile: the remotes follow, they do not lead.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use docket_index::git::remote::{PushError, Remotes};
@@ -32,20 +31,10 @@ const LOOK: Duration = Duration::from_secs(10);
 /// Returns what runs push jobs.
 #[must_use]
 pub fn handler(remotes: Remotes) -> Handler {
-    Handler {
-        kind: KIND,
-        timeout_secs: TIMEOUT_SECS,
-        max_attempts: MAX_ATTEMPTS,
-        run: Arc::new(move |attempt| {
-            let remotes = remotes.clone();
-            Box::pin(async move {
-                tokio::select! {
-                    done = run(&remotes, &attempt) => done,
-                    () = attempt.cancelled.cancelled() => Err(Failure::LeaseLost),
-                }
-            })
-        }),
-    }
+    Handler::new(KIND, TIMEOUT_SECS, MAX_ATTEMPTS, move |attempt| {
+        let remotes = remotes.clone();
+        async move { run(&remotes, &attempt).await }
+    })
 }
 
 /// Enqueues a push whenever a remote lacks something, until `shutdown`.
@@ -103,8 +92,12 @@ async fn run(remotes: &Remotes, run: &Run) -> Result<(), Failure> {
     for (repository, remote) in remotes.repositories() {
         match remotes.push(repository, run.jobs().clock().now()).await {
             Ok(pushed) => {
+                let tags = match pushed.tags {
+                    0 => String::new(),
+                    tags => format!(" and {tags} tags"),
+                };
                 run.log.info(format!(
-                    "Pushed {} commits of the {repository} to {}.",
+                    "Pushed {} commits{tags} of the {repository} to {}.",
                     pushed.commits,
                     remote.url()
                 ));

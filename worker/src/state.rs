@@ -7,6 +7,7 @@ use docket_index::tarballs::Tarballs;
 use docket_storage::Storage;
 
 use crate::compiler::Compilers;
+use crate::documentation::Pursuit;
 use crate::license::LicenseDetector;
 use crate::package::SizeRules;
 use crate::sandbox::{Limits, Sandbox};
@@ -34,6 +35,8 @@ pub struct WorkerState {
     pub windows: Windows,
     /// How long matrix successes are gathered before their metadata files are committed, in milliseconds.
     pub gather_millis: i64,
+    /// Where documentation is published, if anywhere.
+    pub pursuit: Option<Pursuit>,
     /// Recognises licence texts.
     pub licenses: Arc<LicenseDetector>,
     /// The address under which people reach the registry, without a slash at the end, when it is known.

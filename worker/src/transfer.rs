@@ -1,7 +1,5 @@
 //! Transfer: from now on a package comes from elsewhere (registry spec, section 4.3).
 
-use std::sync::Arc;
-
 use docket_core::operation::{SignedOperation, Transfer};
 use docket_index::{ByJob, TransferError};
 use docket_jobs::worker::Handler;
@@ -19,25 +17,17 @@ pub const KIND: &str = "transfer";
 /// Returns what runs transfer jobs.
 #[must_use]
 pub fn handler(state: WorkerState) -> Handler {
-    Handler {
-        kind: KIND,
-        timeout_secs: signed::TIMEOUT_SECS,
-        max_attempts: signed::MAX_ATTEMPTS,
-        run: Arc::new(move |attempt| {
-            let state = state.clone();
-            Box::pin(async move { run(&state, &attempt).await })
-        }),
-    }
+    Handler::new(KIND, signed::TIMEOUT_SECS, signed::MAX_ATTEMPTS, move |attempt| {
+        let state = state.clone();
+        async move { run(&state, &attempt).await }
+    })
 }
 
 async fn run(state: &WorkerState, run: &Run) -> Result<(), Failure> {
     let SignedOperation::Transfer(request) = signed::operation(run)? else {
         return Err(signed::wrong_payload("a transfer operation"));
     };
-    tokio::select! {
-        done = transfer(state, run, &request) => done,
-        () = run.cancelled.cancelled() => Err(Failure::LeaseLost),
-    }
+    transfer(state, run, &request).await
 }
 
 async fn transfer(state: &WorkerState, run: &Run, request: &Transfer) -> Result<(), Failure> {

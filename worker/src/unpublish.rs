@@ -3,8 +3,6 @@
 //! Whoever asks was authenticated before the job existed; here it is decided what they may do. All of it is one fenced
 //! transaction, so a job that is stopped anywhere has done nothing, or everything but the removal of the tarball's bytes.
 
-use std::sync::Arc;
-
 use docket_core::metadata::{Metadata, PublishedVersion};
 use docket_core::operation::{SignedOperation, Unpublish};
 use docket_core::version::Version;
@@ -41,15 +39,10 @@ impl Default for Windows {
 /// Returns what runs unpublish jobs.
 #[must_use]
 pub fn handler(state: WorkerState) -> Handler {
-    Handler {
-        kind: KIND,
-        timeout_secs: signed::TIMEOUT_SECS,
-        max_attempts: signed::MAX_ATTEMPTS,
-        run: Arc::new(move |attempt| {
-            let state = state.clone();
-            Box::pin(async move { run(&state, &attempt).await })
-        }),
-    }
+    Handler::new(KIND, signed::TIMEOUT_SECS, signed::MAX_ATTEMPTS, move |attempt| {
+        let state = state.clone();
+        async move { run(&state, &attempt).await }
+    })
 }
 
 async fn run(state: &WorkerState, run: &Run) -> Result<(), Failure> {

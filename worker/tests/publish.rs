@@ -84,7 +84,7 @@ on_both_databases! {
     /// A dependency whose tarball is elsewhere is fetched for the build; while it cannot be, that is no fault of the author.
     async fn dependencies_are_fetched_from_the_tarball_source(db: TestDb) {
         let registry = Registry::new(&db).await;
-        registry.work();
+        registry.work_with(publish::handler(registry.state.clone()));
         registry.publish(&prelude(&registry).1).await.assert_succeeded();
         let out = |part: &str| registry.dir.path().join("out").join(part);
         let targets = Targets { registry: out("registry"), index: out("index"), tarballs: Some(out("tarballs")) };
@@ -108,7 +108,7 @@ on_both_databases! {
     /// Tarball, metadata and index line belong together, and the log tells the milestones in their order.
     async fn a_package_and_its_dependency_go_from_repository_to_index(db: TestDb) {
         let registry = Registry::new(&db).await;
-        registry.work();
+        registry.work_with(publish::handler(registry.state.clone()));
         registry.publish(&prelude(&registry).1).await.assert_succeeded();
         let ended = registry.publish(&demo(&registry).1).await;
         ended.assert_succeeded();
@@ -237,7 +237,7 @@ on_both_databases! {
 
     async fn a_version_without_its_index_line_is_completed_if_the_manifest_is_the_same(db: TestDb) {
         let registry = Registry::new(&db).await;
-        registry.work();
+        registry.work_with(publish::handler(registry.state.clone()));
         let (source, operation) = prelude(&registry);
         registry.publish(&operation).await.assert_succeeded();
         let line = registry.index_file("prelude").await;

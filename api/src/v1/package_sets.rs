@@ -4,7 +4,7 @@ use axum::{
     Json,
     body::Body,
     extract::State,
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, StatusCode},
 };
 use docket_core::{
     digest::Sha256,
@@ -71,8 +71,8 @@ async fn admit(
     request: &PackageSetRequest,
     update: &PackageSetUpdate,
 ) -> Result<Option<Admitted>, Problem> {
-    if headers.contains_key(header::AUTHORIZATION) {
-        return state.authority.bearer(headers).await;
+    if let Some(admitted) = state.authority.bearer(headers).await? {
+        return Ok(Some(admitted));
     }
     if !update.is_restricted() {
         return Ok(None);
@@ -92,7 +92,7 @@ async fn admit(
         public_url: &state.public_url,
         now: state.jobs.clock().now(),
     };
-    let admitted = state.authority.admit_to_registry(headers, &signed, here).await;
+    let admitted = state.authority.admit_to_registry(&signed, here);
     // 400, unlike the other signed operations: released clients know this route so (registry.md §1.6).
     admitted
         .map(Some)

@@ -29,7 +29,11 @@ pub(super) async fn publish(
         }
         let metadata = docket_index::find_metadata(tx, name).await?;
         let published = metadata.is_some_and(|metadata| metadata.published.contains_key(version));
-        Ok(if published {
+        // Published, but perhaps not documented: that is worth another job (registry.md §3.11).
+        let key = NewJob::documentation_key(name, *version);
+        let documentation = jobs.find_earlier(&mut *tx, &key, earlier.id).await?;
+        let undocumented = documentation.is_some_and(|job| job.state == JobState::Failed);
+        Ok(if published && !undocumented {
             Earlier::Answers
         } else {
             Earlier::Ignored

@@ -305,6 +305,44 @@ on_both_databases! {
         }
     }
 
+    /// Whoever bears the registry's token may say which trustee it stands for; nobody else may.
+    async fn a_trustee_is_named_beside_the_registrys_token_only(db: TestDb) {
+        let registry = Trusting::start(db).await;
+        let ask = async |route: &str, body: &Value, headers: &[(&str, &str)]| {
+            let mut request = registry.served.request("POST", &format!("/api/v1/{route}")).body(body.to_string());
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            request.send().await.unwrap()
+        };
+        let bearer = format!("Bearer {TOKEN}");
+        let own = ("authorization", bearer.as_str());
+        let alice = ("docket-on-behalf-of", "alice");
+        let body = json!({ "payload": transfer_to("a").to_string() });
+        let signed = envelope(DEMO_TRANSFER, DEMO_SIGNATURE);
+        let addition = json!({ "payload": ADDITION });
+        let theirs = ("authorization", "Bearer token-of-a-trustee-00001");
+        let long = "a".repeat(101);
+        for (route, body, headers, words) in [
+            ("transfer", &signed, &[alice][..], "only beside the registry's own token"),
+            ("package-sets", &addition, &[alice], "only beside the registry's own token"),
+            ("transfer", &signed, &[theirs, alice], "only beside the registry's own token"),
+            ("transfer", &body, &[own, ("docket-on-behalf-of", "")], "not the login of one GitHub account"),
+            ("transfer", &body, &[own, ("docket-on-behalf-of", "alice, trustee bob")], "not the login of one GitHub account"),
+            ("transfer", &body, &[own, ("docket-on-behalf-of", &long)], "not the login of one GitHub account"),
+            ("transfer", &body, &[own, alice, ("docket-on-behalf-of", "bob")], "not the login of one GitHub account"),
+        ] {
+            let response = ask(route, body, headers).await;
+            registry.assert_refused(response, 400, words).await;
+        }
+
+        let job = registry.job(ask("transfer", &body, &[own, alice]).await).await;
+        assert_eq!(job["actor"], json!({ "role": "trustee", "name": "alice (through the registry's token)" }));
+        let page = registry.served.get(&format!("/logs/{}", job["jobId"].as_str().unwrap())).header("accept", "text/html");
+        let page = page.send().await.unwrap().text().await.unwrap();
+        assert!(page.contains("trustee alice (through the registry"), "{page}");
+    }
+
     /// A wrong token is refused even where the signature would do, and the answer does not repeat it.
     async fn a_wrong_token_is_refused(db: TestDb) {
         let registry = Trusting::start(db).await;

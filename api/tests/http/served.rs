@@ -113,12 +113,7 @@ impl Served {
         let run = Arc::new(run);
         let handlers = ["publish", "unpublish", "transfer"].map(|kind| {
             let run = run.clone();
-            Handler {
-                kind,
-                timeout_secs: 60,
-                max_attempts: 1,
-                run: Arc::new(move |attempt| Box::pin(run(attempt))),
-            }
+            Handler::new(kind, 60, 1, move |attempt| run(attempt))
         });
         let config = Config {
             concurrency: 2,

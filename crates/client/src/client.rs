@@ -30,6 +30,8 @@ pub struct Client {
     tls: Arc<rustls::ClientConfig>,
     /// Sent with operations only.
     pub(crate) token: Option<HeaderValue>,
+    /// Whom the token stands for, sent along with it.
+    pub(crate) behalf: Option<HeaderValue>,
 }
 
 impl Client {
@@ -58,6 +60,7 @@ impl Client {
             base,
             tls: Arc::new(tls),
             token: None,
+            behalf: None,
         })
     }
 

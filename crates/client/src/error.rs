@@ -24,6 +24,9 @@ pub enum Error {
     /// The token cannot be sent.
     #[error("the token has characters that a token cannot have")]
     Token,
+    /// The login of a trustee cannot be sent.
+    #[error("the login has characters that a login cannot have")]
+    Login,
     /// The HTTP client could not be set up.
     #[error("the HTTP client could not be set up")]
     Setup(#[source] reqwest::Error),

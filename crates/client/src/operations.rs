@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use docket_core::operation::{PackageSetRequest, Publish, Signed};
+use docket_core::operation::{ON_BEHALF_OF, PackageSetRequest, Publish, Signed};
 use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use serde::{Deserialize, Serialize};
@@ -59,6 +59,16 @@ impl Client {
         let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| Error::Token)?;
         value.set_sensitive(true);
         self.token = Some(value);
+        Ok(self)
+    }
+
+    /// Says with every operation which trustee the registry's own token stands for: a login of GitHub.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Login`] when it cannot stand in a header.
+    pub fn on_behalf_of(mut self, login: &str) -> Result<Self, Error> {
+        self.behalf = Some(HeaderValue::from_str(login).map_err(|_| Error::Login)?);
         Ok(self)
     }
 
@@ -134,6 +144,9 @@ impl Client {
             let mut request = self.http.post(self.route(route)).json(operation);
             if let Some(token) = &self.token {
                 request = request.header(AUTHORIZATION, token.clone());
+            }
+            if let Some(login) = &self.behalf {
+                request = request.header(ON_BEHALF_OF, login.clone());
             }
             let answer = match self.send(request).await {
                 Ok(response) => {

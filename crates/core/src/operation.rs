@@ -13,6 +13,9 @@ use crate::name::PackageName;
 use crate::text::Reason;
 use crate::version::Version;
 
+/// The header with which the bearer of the registry's own token names the trustee that it asks for: a login of GitHub.
+pub const ON_BEHALF_OF: &str = "docket-on-behalf-of";
+
 /// `POST publish`: publish a version of a package.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(remote = "Self", expecting = "a publish object")]

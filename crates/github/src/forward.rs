@@ -68,8 +68,8 @@ pub enum ForwardError {
 /// Who asks.
 #[derive(Debug)]
 enum Standing {
-    /// A member of the team: our token for the registry stands for them.
-    Trustee,
+    /// A member of the team: the registry, asked with our token for it and in their name.
+    Trustee(Registry),
     /// Somebody else; what they ask for must stand on its own.
     Stranger,
     /// GitHub did not say. Treated as a stranger, and told so.
@@ -115,7 +115,7 @@ impl Forwarder {
     ) -> Result<Begun, ForwardError> {
         let standing = self.standing(request, &event.sender).await;
         let registry = match (request, standing) {
-            (_, Standing::Trustee) => self.trusted.as_ref().unwrap_or(&self.registry),
+            (_, Standing::Trustee(trusted)) => trusted,
             (Request::Unsigned(_), Standing::Stranger) => {
                 let text = reply::not_trusted(&what, event.sender.as_str(), true);
                 return answer(&mut thread, &text).await;
@@ -126,9 +126,9 @@ impl Forwarder {
                 let login = event.sender.clone();
                 return Err(ForwardError::Unknown { login, cause });
             }
-            (_, Standing::Stranger | Standing::Unknown(_)) => &self.registry,
+            (_, Standing::Stranger | Standing::Unknown(_)) => self.registry.clone(),
         };
-        let asked = match ask(registry, request).await {
+        let asked = match ask(&registry, request).await {
             Ok(asked) => asked,
             Err(error) => {
                 let text = reply::trouble(&what, &error.to_string());
@@ -154,11 +154,18 @@ impl Forwarder {
 
     /// Finds out who asks, where it makes a difference.
     async fn standing(&self, request: &Request, login: &Login) -> Standing {
-        if matches!(request, Request::Publish(_)) || self.trusted.is_none() {
+        let Some(trusted) = self
+            .trusted
+            .as_ref()
+            .filter(|_| !matches!(request, Request::Publish(_)))
+        else {
             return Standing::Stranger;
-        }
+        };
         match self.github.is_team_member(login).await {
-            Ok(true) => Standing::Trustee,
+            Ok(true) => {
+                let registry = trusted.clone().on_behalf_of(login.as_str());
+                Standing::Trustee(registry.expect("a login is letters, digits, hyphens and brackets"))
+            }
             Ok(false) | Err(Error::NotConfigured(_)) => Standing::Stranger,
             Err(error) => {
                 tracing::warn!("the team of trustees could not be listed: {error}");

@@ -69,6 +69,12 @@ pub const TABLES: Product = Product {
             sqlite: include_str!("../../../migrations/registry/sqlite/0004_push.sql"),
             postgres: include_str!("../../../migrations/registry/postgres/0004_push.sql"),
         },
+        Migration {
+            version: 5,
+            name: "0005_foreign_tags",
+            sqlite: include_str!("../../../migrations/registry/sqlite/0005_foreign_tags.sql"),
+            postgres: include_str!("../../../migrations/registry/postgres/0005_foreign_tags.sql"),
+        },
     ],
 };
 

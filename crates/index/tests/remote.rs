@@ -5,14 +5,16 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use docket_core::{digest::Sha256, manifest::Manifest, metadata::PublishedVersion, time::Timestamp};
+use docket_core::{
+    digest::Sha256, manifest::Manifest, metadata::PublishedVersion, package_set::PackageSet, time::Timestamp,
+};
 use docket_index::{
-    ByJob, Publication, Repository, TABLES, bootstrap,
+    ByJob, Publication, PushState, Repository, TABLES, bootstrap,
     git::{
         GitViews,
         remote::{PushError, Pushed, Remote, Remotes},
     },
-    publish,
+    mirror_package_set, publish,
 };
 use docket_storage::Storage;
 use docket_test_support::{TestDb, on_both_databases};
@@ -21,7 +23,7 @@ fn now() -> Timestamp {
     "2026-08-18T07:02:11.004Z".parse().unwrap()
 }
 
-/// A registry and a bare repository that it pushes to.
+/// A registry and the bare repositories that it pushes to.
 struct World {
     db: TestDb,
     folder: tempfile::TempDir,
@@ -36,17 +38,22 @@ impl World {
         bootstrap(&mut tx, now()).await.unwrap();
         tx.commit().await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let remote = folder.path().join("remote.git");
-        std::fs::create_dir(&remote).unwrap();
-        git(&remote, &["init", "--quiet", "--bare", "-b", "main"]);
+        let remote = |name: &str| {
+            let remote = folder.path().join(name);
+            std::fs::create_dir(&remote).unwrap();
+            git(&remote, &["init", "--quiet", "--bare", "-b", "main"]);
+            Remote::new(format!("file://{}", remote.display()), None)
+        };
         let storage = Storage::local(folder.path().join("blobs")).unwrap();
         let views = GitViews::new(folder.path().join("git"), db.db.clone(), storage);
-        let url = format!("file://{}", remote.display());
         let remotes = Remotes::new(
             views.clone(),
             db.db.clone(),
             folder.path().join("push"),
-            [(Repository::Registry, Remote::new(url, None))],
+            [
+                (Repository::Registry, remote("remote.git")),
+                (Repository::PackageSets, remote("sets.git")),
+            ],
         );
         Self {
             db,
@@ -85,6 +92,38 @@ impl World {
         tx.commit().await.unwrap();
     }
 
+    /// Releases a package set with its mirror for older clients: one commit with tags.
+    async fn mirror(&self, version: &str, date: &str) {
+        let set = format!(
+            r#"{{"version":"{version}","compiler":"0.15.10","published":"{date}","packages":{{"a":"1.0.0"}}}}"#
+        );
+        let set: PackageSet = serde_json::from_str(&set).unwrap();
+        let by = ByJob {
+            job_id: format!("job-{version}"),
+            at: now(),
+        };
+        let mut tx = self.db.db.write().await.unwrap();
+        mirror_package_set(&mut tx, &set, &by).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    async fn push_sets(&self) -> Result<Pushed, PushError> {
+        self.remotes.push(Repository::PackageSets, now()).await
+    }
+
+    /// The tags of the remote of the package sets, with the first lines of the commits they lead to.
+    fn tags(&self) -> Vec<String> {
+        let format = "--format=%(refname:short): %(subject)";
+        let sets = self.folder.path().join("sets.git");
+        let listed = git(&sets, &["for-each-ref", format, "refs/tags"]);
+        listed.lines().map(str::to_owned).collect()
+    }
+
+    async fn sets_state(&self) -> (PushState, i64) {
+        let (state, behind) = self.remotes.state(Repository::PackageSets).await.unwrap();
+        (state.unwrap(), behind)
+    }
+
     async fn push(&self) -> Result<Pushed, PushError> {
         self.remotes.push(Repository::Registry, now()).await
     }
@@ -96,13 +135,17 @@ impl World {
 
     /// Somebody commits a file on the remote by hand.
     fn commit_by_hand(&self, file: &str) {
+        self.commit_by_hand_at(&self.remote(), file);
+    }
+
+    fn commit_by_hand_at(&self, remote: &Path, file: &str) {
         let clone = self.folder.path().join(format!("clone-{file}"));
         git(
             self.folder.path(),
             &[
                 "clone",
                 "--quiet",
-                self.remote().to_str().unwrap(),
+                remote.to_str().unwrap(),
                 clone.to_str().unwrap(),
             ],
         );
@@ -154,7 +197,7 @@ on_both_databases! {
         world.push().await.unwrap();
         world.commit_by_hand("one");
         world.publish("b").await;
-        assert_eq!(world.push().await.unwrap(), Pushed { commits: 1, foreign_commits: 1 });
+        assert_eq!(world.push().await.unwrap(), Pushed { commits: 1, tags: 0, foreign_commits: 1 });
         world.publish("c").await;
         assert_eq!(world.push().await.unwrap().commits, 1);
         world.commit_by_hand("two");
@@ -208,6 +251,79 @@ on_both_databases! {
         std::fs::rename(&away, world.remote()).unwrap();
         assert_eq!(world.push().await.unwrap().commits, 2);
         assert_eq!(world.remotes.state(Repository::Registry).await.unwrap().0.unwrap().problem, None);
+    }
+
+    /// The sets for older clients are there with their tags, many at once, and nothing twice.
+    async fn tags_follow_their_commits(db: TestDb) {
+        let world = World::start(db).await;
+        world.publish("a").await;
+        world.mirror("1.0.0", "2023-09-30").await;
+        world.mirror("1.0.1", "2023-10-01").await;
+        assert_eq!(world.push_sets().await.unwrap(), Pushed { commits: 2, tags: 3, foreign_commits: 0 });
+        assert_eq!(world.tags(), [
+            "0.15.10: Update to the 1.0.0 package set.",
+            "psc-0.15.10-20230930: Update to the 1.0.0 package set.",
+            "psc-0.15.10-20231001: Update to the 1.0.1 package set.",
+        ]);
+        assert_eq!(world.push_sets().await.unwrap(), Pushed::default());
+        assert_eq!(world.sets_state().await.1, 0);
+    }
+
+    /// A remote that took the commits and not the tags is behind until it has both.
+    async fn a_push_is_not_done_before_the_tags_are_there(db: TestDb) {
+        let world = World::start(db).await;
+        world.publish("a").await;
+        world.mirror("1.0.0", "2023-09-30").await;
+        let sets = world.folder.path().join("sets.git");
+        let hook = sets.join("hooks/update");
+        std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
+        std::fs::write(&hook, "#!/bin/sh\ncase $1 in refs/tags/psc-*) exit 1;; esac\n").unwrap();
+        std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        assert!(matches!(world.push_sets().await, Err(PushError::Remote { .. })));
+        assert_eq!(world.tags(), ["0.15.10: Update to the 1.0.0 package set."]);
+        assert_eq!(world.sets_state().await.1, 1, "one change behind");
+        std::fs::remove_file(&hook).unwrap();
+        assert_eq!(world.push_sets().await.unwrap(), Pushed { commits: 0, tags: 1, foreign_commits: 0 });
+        assert_eq!((world.tags().len(), world.sets_state().await.1), (2, 0));
+    }
+
+    /// Behind somebody else's commits a tag leads to our commit there, also when it comes there later than the commit.
+    async fn a_tag_leads_to_our_commit_behind_commits_by_hand(db: TestDb) {
+        let world = World::start(db).await;
+        let sets = world.folder.path().join("sets.git");
+        world.publish("a").await;
+        world.mirror("1.0.0", "2023-09-30").await;
+        world.push_sets().await.unwrap();
+        world.commit_by_hand_at(&sets, "README.md");
+        world.mirror("1.0.1", "2023-10-01").await;
+        assert_eq!(world.push_sets().await.unwrap(), Pushed { commits: 1, tags: 1, foreign_commits: 1 });
+        git(&sets, &["tag", "-d", "psc-0.15.10-20231001"]);
+        // Nothing of an earlier push is remembered but what the database says.
+        std::fs::remove_dir_all(world.folder.path().join("push")).unwrap();
+        assert_eq!(world.push_sets().await.unwrap(), Pushed { commits: 0, tags: 1, foreign_commits: 0 });
+        assert_eq!(world.tags().last().unwrap(), "psc-0.15.10-20231001: Update to the 1.0.1 package set.");
+        let files = git(&sets, &["ls-tree", "--name-only", "psc-0.15.10-20231001"]);
+        assert!(files.contains("README.md"), "{files}");
+    }
+
+    /// A tag that somebody else has put there stays where it is, and is reported until it is gone.
+    async fn a_tag_of_somebody_else_is_left_alone(db: TestDb) {
+        let world = World::start(db).await;
+        let sets = world.folder.path().join("sets.git");
+        world.publish("a").await;
+        world.mirror("1.0.0", "2023-09-30").await;
+        world.push_sets().await.unwrap();
+        for annotated in [&["tag", "psc-0.15.10-20231001", "main"][..], &["tag", "-f", "-a", "-m", "by hand", "psc-0.15.10-20230930", "main"]] {
+            git(&sets, annotated);
+        }
+        world.mirror("1.0.1", "2023-10-01").await;
+        assert_eq!(world.push_sets().await.unwrap(), Pushed { commits: 1, tags: 0, foreign_commits: 0 });
+        let (state, behind) = world.sets_state().await;
+        assert_eq!((state.foreign_tags, behind), (vec!["psc-0.15.10-20231001".to_owned()], 0), "an annotated tag may lead to the same commit");
+        assert_eq!(git(&sets, &["log", "-1", "--format=%s", "psc-0.15.10-20231001"]), "Update to the 1.0.0 package set.\n");
+        git(&sets, &["tag", "-d", "psc-0.15.10-20231001"]);
+        assert_eq!(world.push_sets().await.unwrap().tags, 1);
+        assert!(world.sets_state().await.0.foreign_tags.is_empty());
     }
 
     /// A remote with another history is never overwritten.

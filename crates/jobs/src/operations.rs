@@ -3,7 +3,9 @@
 use docket_core::{
     digest::Sha256,
     json,
+    name::PackageName,
     operation::{PackageSetUpdate, Publish, Signed, SignedOperation},
+    version::Version,
 };
 
 use crate::NewJob;
@@ -45,6 +47,11 @@ impl NewJob {
             locks: vec!["package-sets".to_owned()],
             ..Self::new("packageset", payload, dedup_key)
         }
+    }
+
+    /// The dedup key of the jobs that document a version.
+    pub fn documentation_key(name: &PackageName, version: Version) -> String {
+        format!("documentation/{name}/{version}")
     }
 }
 

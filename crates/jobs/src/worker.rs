@@ -40,8 +40,24 @@ pub struct Handler {
     pub timeout_secs: u64,
     /// How many attempts end with a service of ours unavailable before the job fails.
     pub max_attempts: i64,
-    /// Runs one attempt.
+    /// Runs one attempt. It is dropped where it waits when its lease is lost, the job is cancelled or the server waits no longer.
     pub run: Arc<dyn Fn(Run) -> BoxFuture<'static, Result<(), Failure>> + Send + Sync>,
+}
+
+impl Handler {
+    /// Runs the jobs of `kind` with `run`.
+    pub fn new<F, R>(kind: &'static str, timeout_secs: u64, max_attempts: i64, run: F) -> Self
+    where
+        F: Fn(Run) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        Self {
+            kind,
+            timeout_secs,
+            max_attempts,
+            run: Arc::new(move |attempt| Box::pin(run(attempt))),
+        }
+    }
 }
 
 /// Work that people wait for, and work that nobody does. Each has slots of its own, so that the second, however much of it there

@@ -160,15 +160,10 @@ on_both_databases! {
         let jobs = open(&db).await;
         let id = enqueue(&jobs, &job("a", &[])).await;
         let (entered, mut started) = tokio::sync::mpsc::unbounded_channel();
-        let handler = Handler {
-            kind: "publish",
-            timeout_secs: 60,
-            max_attempts: 3,
-            run: Arc::new(move |_| {
-                entered.send(()).unwrap();
-                Box::pin(std::future::pending())
-            }),
-        };
+        let handler = Handler::new("publish", 60, 3, move |_| {
+            entered.send(()).unwrap();
+            std::future::pending()
+        });
         let config = Config { concurrency: 1, background_concurrency: 0, lease_secs: 60, drain_secs: 0, retry_millis: 1, name: "w".to_owned(), progress: Default::default() };
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(worker::run(jobs.clone(), config, vec![handler], shutdown.clone()));

@@ -1,7 +1,8 @@
-//! What tests share: a fresh, real database for each test, on both kinds, and a stand-in for GitHub. Only ever a dev-dependency.
+//! What tests share: a fresh, real database for each test, on both kinds, and stand-ins for GitHub and Pursuit. Only ever a dev-dependency.
 
 mod database;
 pub mod github_stand_in;
+pub mod pursuit_stand_in;
 mod ssh;
 
 pub use database::{TestDb, postgres, sqlite};

@@ -1,5 +1,6 @@
 //! The configuration: defaults, then the file, then the environment (`DOCKET__SECTION__KEY`), then switches.
 
+mod documentation;
 mod git;
 mod health;
 mod issues;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::Common;
 
+pub use documentation::Documentation;
 pub use git::Git;
 pub use health::Health;
 pub use trust::{GitHub, Trustees};
@@ -37,6 +39,8 @@ pub struct Config {
     pub api: Api,
     /// The `[database]` section.
     pub database: Database,
+    /// The `[documentation]` section.
+    pub documentation: Documentation,
     /// The `[git]` section.
     pub git: Git,
     /// The `[github]` section.
@@ -65,6 +69,7 @@ impl Default for Config {
             data_dir: "docket-data".into(),
             api: Api::default(),
             database: Database::default(),
+            documentation: Documentation::default(),
             git: Git::default(),
             github: GitHub::default(),
             health: Health::default(),

@@ -123,6 +123,12 @@ fn describe(state: Option<PushState>, behind: i64, url: &str) -> Result<String, 
             "{behind} changes wait; pushes fail since {since}: {problem}; mend the remote, then they go on by themselves"
         ));
     }
+    if !state.foreign_tags.is_empty() {
+        return Err(format!(
+            "tags at {url} lead to other commits than ours and are left alone: {}; remove them there, and the next push brings ours",
+            state.foreign_tags.join(", ")
+        ));
+    }
     let by_hand = match state.foreign_commits {
         0 => String::new(),
         count => format!(

@@ -11,6 +11,7 @@
 
 mod check;
 mod output;
+mod publish;
 mod report;
 mod sources;
 
@@ -35,6 +36,7 @@ A stand-in for the PureScript compiler, built into docketd. It checks module hea
 Usage: purs --version
        purs graph [--json-errors] GLOB...
        purs compile [--json-errors] [-o DIR] [-g TARGETS] GLOB...
+       purs publish --manifest FILE --resolutions FILE
        purs --stand-in      prints `docket stand-in`
 ";
 
@@ -64,8 +66,11 @@ pub(crate) fn link_into(dir: &Path) -> io::Result<PathBuf> {
 /// Runs the stand-in: `argv` is the name it was called by, then its arguments.
 pub(crate) fn run(argv: &[String]) -> ExitCode {
     let mut streams = (io::stdout().lock(), io::stderr().lock());
-    // A reader that went away is no reason to complain.
-    let code = execute(argv, Path::new(""), &mut streams.0, &mut streams.1).unwrap_or(1);
+    let code = execute(argv, Path::new(""), &mut streams.0, &mut streams.1).unwrap_or_else(|error| {
+        // Where it is the reader that went away, this is no use either.
+        let _ = writeln!(streams.1, "{error}");
+        1
+    });
     ExitCode::from(code)
 }
 
@@ -77,6 +82,7 @@ fn execute(argv: &[String], root: &Path, out: &mut dyn Write, err: &mut dyn Writ
         Some("--help" | "-h") | None => write!(out, "{HELP}").map(|()| 0),
         Some("graph") => graph(&Options::parse(&argv[2..]), root, out, err),
         Some("compile") => compile(&Options::parse(&argv[2..]), root, out, err),
+        Some("publish") => publish::publish(&argv[2..], &version(name), root, out, err),
         Some(other) => writeln!(
             err,
             "{other}: not something the stand-in for purs can do\n\n{HELP}"

@@ -220,6 +220,7 @@ async fn worker_state(config: &Config, stores: &Stores) -> anyhow::Result<Worker
             .public_url
             .as_deref()
             .map(|url| Arc::from(url.trim_end_matches('/'))),
+        pursuit: config.documentation.pursuit()?,
         licenses: Arc::new(LicenseDetector::new()?),
         // Absolute, because the sandbox binds it under its own name.
         package_set_dir: config.data_dir.canonicalize()?.join("package-set"),

@@ -1,7 +1,5 @@
 //! Working out which trials are worth while, and enqueuing them.
 
-use std::sync::Arc;
-
 use docket_core::name::PackageName;
 use docket_core::version::Version;
 use docket_db::Tx;
@@ -38,15 +36,10 @@ enum Occasion {
 /// Returns what runs plan jobs.
 #[must_use]
 pub fn handler(state: WorkerState) -> Handler {
-    Handler {
-        kind: KIND,
-        timeout_secs: TIMEOUT_SECS,
-        max_attempts: MAX_ATTEMPTS,
-        run: Arc::new(move |attempt| {
-            let state = state.clone();
-            Box::pin(async move { run(&state, &attempt).await })
-        }),
-    }
+    Handler::new(KIND, TIMEOUT_SECS, MAX_ATTEMPTS, move |attempt| {
+        let state = state.clone();
+        async move { run(&state, &attempt).await }
+    })
 }
 
 /// Enqueues, in the transaction that records it, the planning that follows from `name@version` compiling with `compiler`.

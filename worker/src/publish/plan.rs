@@ -17,10 +17,10 @@ use crate::rejection::Rejection;
 use crate::state::WorkerState;
 
 /// A build plan.
-pub(super) struct Plan {
-    pub(super) compiler: Compiler,
+pub(crate) struct Plan {
+    pub(crate) compiler: Compiler,
     /// Direct and transitive dependencies.
-    pub(super) versions: BTreeMap<PackageName, Version>,
+    pub(crate) versions: BTreeMap<PackageName, Version>,
 }
 
 /// Takes the plan of the request as far as it goes, and solves for the rest.

@@ -1,12 +1,13 @@
 //! The end of the story: the blob first, then the rows that name it (steps 22 to 24).
 
 use docket_core::metadata::PublishedVersion;
-use docket_core::version::Version;
 use docket_index::{ByJob, Publication};
 use docket_jobs::Run;
 
 use super::Candidate;
 use super::install::STORAGE;
+use super::plan::Plan;
+use crate::documentation;
 use crate::matrix;
 use crate::outcome::PublishError;
 use crate::package::Tarball;
@@ -18,7 +19,7 @@ pub(super) async fn record(
     state: &WorkerState,
     run: &Run,
     candidate: &Candidate,
-    compiler: Version,
+    plan: &Plan,
     tarball: Tarball,
 ) -> Result<(), PublishError> {
     let bytes = tarball.size_bytes();
@@ -29,25 +30,30 @@ pub(super) async fn record(
         .map_err(PublishError::unavailable(STORAGE))?;
     let entry = PublishedVersion {
         bytes,
-        compilers: vec![compiler],
+        compilers: vec![plan.compiler.version],
         hash,
         published_time: candidate.fetched_at,
         git_ref: String::new(),
     };
-    commit(run, candidate, &entry).await?;
+    let documentation = commit(state, run, candidate, plan, &entry).await?;
     run.log.notice(format!(
         "Successfully uploaded {}@{}.",
         candidate.manifest.name, candidate.manifest.version
     ));
+    run.log.notice(documentation);
     Ok(())
 }
 
-/// Records metadata and index line in one transaction, which only the current attempt of the job can commit.
+/// Records metadata and index line in one transaction, which only the current attempt of the job can commit, together with what follows.
+///
+/// Returns what to tell of the documentation.
 pub(super) async fn commit(
+    state: &WorkerState,
     run: &Run,
     candidate: &Candidate,
+    plan: &Plan,
     entry: &PublishedVersion,
-) -> Result<(), PublishError> {
+) -> Result<String, PublishError> {
     let publication = Publication {
         manifest: &candidate.manifest,
         entry,
@@ -72,7 +78,8 @@ pub(super) async fn commit(
         let (name, version) = (&candidate.manifest.name, candidate.manifest.version);
         matrix::plan_after(&mut tx, run, name, version, *compiler).await?;
     }
+    let documentation = documentation::follow(&mut tx, state, run, &candidate.manifest, plan).await?;
     tx.commit().await?;
     run.jobs().wake_workers();
-    Ok(())
+    Ok(documentation)
 }

@@ -7,6 +7,7 @@ use docket_core::metadata::PublishedVersion;
 use docket_jobs::Run;
 
 use super::install::find_tarball;
+use super::plan::Plan;
 use super::{Candidate, blocking, record};
 use crate::outcome::PublishError;
 use crate::package::unpack;
@@ -20,6 +21,7 @@ pub(super) async fn repair(
     state: &WorkerState,
     run: &Run,
     candidate: &Candidate,
+    plan: &Plan,
     entry: &PublishedVersion,
     work: &Path,
 ) -> Result<(), PublishError> {
@@ -45,7 +47,8 @@ pub(super) async fn repair(
         }
         .into());
     }
-    record::commit(run, candidate, entry).await?;
+    let documentation = record::commit(state, run, candidate, plan, entry).await?;
     run.log.notice(format!("{name}@{version} is in the index now."));
+    run.log.notice(documentation);
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! whose version is published already hears so without a fetch.
 
 use docket_core::location::Location;
+use docket_core::manifest::Manifest;
 use docket_core::metadata::{Metadata, PublishedVersion};
 use docket_core::operation::Publish;
 use docket_jobs::Run;
@@ -16,25 +17,21 @@ const RESERVED: &[&str] = &["metadata"];
 
 /// Where a version stands.
 pub(super) enum Standing {
-    /// Not published.
-    New { location: Location },
-    /// In the metadata, but not in the index: an import or another registry left it so.
-    Incomplete {
+    /// Something is to be done.
+    Open {
+        /// Where the package's source is.
         location: Location,
-        entry: PublishedVersion,
+        /// Its entry, when it is in the metadata and not in the index: an import or another registry left it so.
+        incomplete: Option<PublishedVersion>,
     },
     /// Published by an earlier attempt of this very job, which did not get to end it.
     Done,
-}
-
-impl Standing {
-    /// Where the package's source is.
-    pub(super) fn location(&self) -> &Location {
-        match self {
-            Self::New { location } | Self::Incomplete { location, .. } => location,
-            Self::Done => unreachable!("a job that is done fetches nothing"),
-        }
-    }
+    /// Published before.
+    Complete {
+        manifest: Box<Manifest>,
+        /// Its entry, in words.
+        entry: String,
+    },
 }
 
 /// Checks the request against what is registered.
@@ -50,7 +47,10 @@ pub(super) async fn check(run: &Run, request: &Publish) -> Result<Standing, Publ
     let Some(metadata) = metadata else {
         let location = request.location.clone();
         let location = location.ok_or_else(|| Rejection::LocationMissing { name: name.clone() })?;
-        return Ok(Standing::New { location });
+        return Ok(Standing::Open {
+            location,
+            incomplete: None,
+        });
     };
     check_location(&metadata, request)?;
     if let Some(entry) = metadata.unpublished.get(&version) {
@@ -68,11 +68,17 @@ pub(super) async fn check(run: &Run, request: &Publish) -> Result<Standing, Publ
         ..
     } = metadata;
     let Some(entry) = published.remove(&version) else {
-        return Ok(Standing::New { location });
+        return Ok(Standing::Open {
+            location,
+            incomplete: None,
+        });
     };
-    if !lines.iter().any(|manifest| manifest.version == version) {
-        return Ok(Standing::Incomplete { location, entry });
-    }
+    let Some(manifest) = lines.into_iter().find(|manifest| manifest.version == version) else {
+        return Ok(Standing::Open {
+            location,
+            incomplete: Some(entry),
+        });
+    };
     // The package's lock is held, so only an earlier attempt can have published it since the job was made.
     if run.job.attempt > 1 && entry.published_time >= run.job.created_at {
         return Ok(Standing::Done);
@@ -81,12 +87,10 @@ pub(super) async fn check(run: &Run, request: &Publish) -> Result<Standing, Publ
         "published {}, {} bytes, {}",
         entry.published_time, entry.bytes, entry.hash
     );
-    Err(Rejection::AlreadyPublished {
-        name: name.clone(),
-        version,
+    Ok(Standing::Complete {
+        manifest: Box::new(manifest),
         entry,
-    }
-    .into())
+    })
 }
 
 fn check_location(metadata: &Metadata, request: &Publish) -> Result<(), Rejection> {

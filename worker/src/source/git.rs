@@ -8,6 +8,7 @@ mod address;
 mod invoke;
 mod measure;
 mod refs;
+mod repository;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use docket_core::location::Location;
 use crate::outcome::PublishError;
 use crate::rejection::Rejection;
 use invoke::{GitError, SERVICE};
+pub use repository::{Snapshot, make_repository};
 
 /// How sources are fetched: the `[sources]` section.
 #[derive(Debug, Clone)]
@@ -103,7 +105,7 @@ pub async fn fetch(
 ) -> Result<Checkout, PublishError> {
     refs::check(git_ref)?;
     let source = address::of(config, location)?;
-    let git = invoke::Git::new(config, &source, dir)?;
+    let git = invoke::Git::new(config, &source.scheme, dir)?;
     let (url, full_ref) = find(&git, &source, git_ref).await?;
 
     let root = dir.join("source");
@@ -159,7 +161,7 @@ pub async fn fetch(
 /// Like [`fetch`].
 pub async fn check(config: &SourceConfig, location: &Location, dir: &Path) -> Result<String, PublishError> {
     let source = address::of(config, location)?;
-    let git = invoke::Git::new(config, &source, dir)?;
+    let git = invoke::Git::new(config, &source.scheme, dir)?;
     Ok(list(&git, &source).await?.0)
 }
 

@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// How long a job may take before the test fails.
-const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Registry {
     pub(crate) jobs: Jobs,
@@ -113,6 +113,7 @@ impl Registry {
             sizes: SizeRules::default(),
             windows: Windows::default(),
             gather_millis: 1,
+            pursuit: None,
             licenses: Arc::new(LicenseDetector::new().unwrap()),
             public_url: None,
             work_dir: dir.path().join("work"),

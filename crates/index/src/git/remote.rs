@@ -2,22 +2,17 @@
 //!
 //! Without anybody else the remote gets exactly the commits of our copy. Where somebody has committed there by hand, our changes since the last
 //! push are played on top of theirs, with the same bytes, times and messages: the feed says what each commit holds, so nothing needs to
-//! be merged. What a push tries to bring there is written down first, so one whose answer was lost is recognised by the next.
+//! be merged. Tags follow the commits and are never moved. What a push tries to bring there is written down first, so one whose answer was lost is recognised by the next.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    path::{Path, PathBuf},
-    process::Output,
-    sync::Arc,
-    time::Duration,
-};
+mod call;
+mod tags;
 
-use base64::Engine;
+use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
+
 use docket_core::time::Timestamp;
 use docket_db::Db;
 
-use super::{BRANCH, Error, GitViews, command::command, fast_import, git};
+use super::{BRANCH, Error, GitViews, fast_import, git};
 use crate::{
     Repository,
     store::{
@@ -25,9 +20,7 @@ use crate::{
         pushes::{self, PushState, Reached},
     },
 };
-
-/// How long one call of the remote may take.
-const TIMEOUT: Duration = Duration::from_secs(120);
+use call::{Call, Theirs};
 
 /// How often a push starts over when somebody else was faster.
 const TRIES: usize = 3;
@@ -35,9 +28,8 @@ const TRIES: usize = 3;
 /// How many changes are played at once on top of somebody else's commits.
 const BATCH: i64 = 500;
 
-/// Our copy's branch, and the remote's, inside the folder a push works in.
+/// Our copy's branch inside the folder a push works in.
 const VIEW: &str = "refs/docket/view";
-const REMOTE: &str = "refs/docket/remote";
 
 /// Where a repository is pushed, and the token that allows it.
 #[derive(Clone)]
@@ -101,6 +93,8 @@ pub enum PushError {
 pub struct Pushed {
     /// Commits that went there.
     pub commits: i64,
+    /// Tags that went there.
+    pub tags: i64,
     /// Commits that were there and are not ours.
     pub foreign_commits: i64,
 }
@@ -165,16 +159,7 @@ impl Remotes {
         let done = self.try_push(repository, remote, now).await;
         if let Err(error) = &done {
             let mut tx = self.db.write().await?;
-            let mut state = pushes::find(&mut tx, repository).await?.unwrap_or(PushState {
-                reached: Reached {
-                    commit_id: String::new(),
-                    change_seq: 0,
-                },
-                pending: None,
-                pushed_at: None,
-                foreign_commits: 0,
-                problem: None,
-            });
+            let mut state = pushes::find(&mut tx, repository).await?.unwrap_or_default();
             let since = state.problem.map_or(now, |(_, since)| since);
             state.problem = Some((error.to_string(), since));
             pushes::put(&mut tx, repository, &state).await?;
@@ -199,12 +184,7 @@ impl Remotes {
             // Nothing was ever written there.
             return Ok(Pushed::default());
         };
-        let refspec = format!("+{BRANCH}:{VIEW}");
-        git(
-            &call.folder,
-            &["fetch", "--quiet", &view.to_string_lossy(), &refspec],
-        )
-        .await?;
+        call.fetch_ours(&view).await?;
         let ours = Reached {
             commit_id: call.commit(VIEW).await?,
             change_seq: newest,
@@ -212,24 +192,15 @@ impl Remotes {
         let mut tries = 0;
         loop {
             tries += 1;
-            let Some(theirs) = call.fetch().await? else {
-                self.bring(&call, &ours, 0, now).await?;
-                return call.pushed(None, &ours, 0).await;
+            let theirs = call.fetch().await?;
+            let (target, foreign) = match &theirs.commit_id {
+                Some(commit_id) if !call.is_ancestor(commit_id, &ours.commit_id).await => {
+                    self.play_on_theirs(&call, commit_id).await?
+                }
+                _ => (ours.clone(), 0),
             };
-            let (target, foreign) = if call.is_ancestor(&theirs, &ours.commit_id).await {
-                (ours.clone(), 0)
-            } else {
-                self.play_on_theirs(&call, &theirs).await?
-            };
-            if target.commit_id == theirs {
-                self.arrived(&call, &target, foreign, now).await?;
-                return Ok(Pushed {
-                    commits: 0,
-                    foreign_commits: foreign,
-                });
-            }
-            match self.bring(&call, &target, foreign, now).await {
-                Ok(()) => return call.pushed(Some(&theirs), &target, foreign).await,
+            match self.bring(&call, &theirs, &target, foreign, now).await {
+                Ok(pushed) => return Ok(pushed),
                 // Somebody else was faster, perhaps: look again.
                 Err(PushError::Remote { .. }) if tries < TRIES => {}
                 Err(error) => return Err(error),
@@ -290,53 +261,53 @@ impl Remotes {
         })
     }
 
-    /// Writes down what is tried, pushes it, and writes down that it arrived.
+    /// Pushes the commits up to `target` and then the tags, and writes down that all of it arrived.
     async fn bring(
         &self,
         call: &Call<'_>,
+        theirs: &Theirs,
         target: &Reached,
         foreign: i64,
         now: Timestamp,
-    ) -> Result<(), PushError> {
-        let mut tx = self.db.write().await?;
-        let before = pushes::find(&mut tx, call.repository).await?;
-        let state = PushState {
-            reached: before.as_ref().map_or(
-                Reached {
-                    commit_id: String::new(),
-                    change_seq: 0,
-                },
-                |state| state.reached.clone(),
-            ),
-            pending: Some(target.clone()),
-            pushed_at: before.as_ref().and_then(|state| state.pushed_at),
-            foreign_commits: foreign,
-            problem: before.and_then(|state| state.problem),
+    ) -> Result<Pushed, PushError> {
+        let commits = match &theirs.commit_id {
+            Some(commit_id) => call.count(commit_id, &target.commit_id).await?,
+            None => call.count_all(&target.commit_id).await?,
         };
-        pushes::put(&mut tx, call.repository, &state).await?;
-        tx.commit().await?;
-        call.push(&target.commit_id).await?;
-        self.arrived(call, target, foreign, now).await
-    }
-
-    async fn arrived(
-        &self,
-        call: &Call<'_>,
-        target: &Reached,
-        foreign: i64,
-        now: Timestamp,
-    ) -> Result<(), PushError> {
+        if commits > 0 {
+            self.try_commits(call, target, foreign).await?;
+        }
+        let (tags, foreign_tags) = call.push_tags(&theirs.tags, &target.commit_id).await?;
         let state = PushState {
             reached: target.clone(),
             pending: None,
             pushed_at: Some(now),
             foreign_commits: foreign,
+            foreign_tags,
             problem: None,
         };
         let mut tx = self.db.write().await?;
         pushes::put(&mut tx, call.repository, &state).await?;
         tx.commit().await?;
-        Ok(())
+        Ok(Pushed {
+            commits,
+            tags,
+            foreign_commits: foreign,
+        })
+    }
+
+    /// Writes down what is tried, so that it is known again when the answer is lost, and pushes it.
+    async fn try_commits(&self, call: &Call<'_>, target: &Reached, foreign: i64) -> Result<(), PushError> {
+        let mut tx = self.db.write().await?;
+        let before = pushes::find(&mut tx, call.repository).await?.unwrap_or_default();
+        let state = PushState {
+            pending: Some(target.clone()),
+            foreign_commits: foreign,
+            ..before
+        };
+        pushes::put(&mut tx, call.repository, &state).await?;
+        tx.commit().await?;
+        call.push(&[format!("{}:{BRANCH}", target.commit_id)]).await
     }
 
     /// A bare repository that holds nothing of its own.
@@ -356,107 +327,5 @@ impl Remotes {
             .await?;
         }
         Ok(folder)
-    }
-}
-
-/// Calls of one remote.
-struct Call<'a> {
-    repository: Repository,
-    remote: &'a Remote,
-    folder: PathBuf,
-}
-
-impl Call<'_> {
-    /// Fetches the remote's branch and returns its commit; `None` when it has none yet.
-    async fn fetch(&self) -> Result<Option<String>, PushError> {
-        let listed = self
-            .git(&["ls-remote", "--quiet", "--", &self.remote.url, BRANCH])
-            .await?;
-        if listed.trim().is_empty() {
-            return Ok(None);
-        }
-        let refspec = format!("+{BRANCH}:{REMOTE}");
-        self.git(&["fetch", "--quiet", "--no-tags", "--", &self.remote.url, &refspec])
-            .await?;
-        Ok(Some(self.commit(REMOTE).await?))
-    }
-
-    /// Pushes a commit, never by force.
-    async fn push(&self, commit_id: &str) -> Result<(), PushError> {
-        let refspec = format!("{commit_id}:{BRANCH}");
-        self.git(&["push", "--quiet", "--", &self.remote.url, &refspec])
-            .await?;
-        Ok(())
-    }
-
-    async fn pushed(
-        &self,
-        theirs: Option<&str>,
-        target: &Reached,
-        foreign_commits: i64,
-    ) -> Result<Pushed, PushError> {
-        let commits = match theirs {
-            Some(theirs) => self.count(theirs, &target.commit_id).await?,
-            None => git(&self.folder, &["rev-list", "--count", &target.commit_id])
-                .await?
-                .trim()
-                .parse()
-                .unwrap_or_default(),
-        };
-        Ok(Pushed {
-            commits,
-            foreign_commits,
-        })
-    }
-
-    async fn commit(&self, name: &str) -> Result<String, Error> {
-        let commit = git(&self.folder, &["rev-parse", "--verify", "--quiet", name]).await?;
-        Ok(commit.trim().to_owned())
-    }
-
-    async fn is_ancestor(&self, earlier: &str, later: &str) -> bool {
-        git(&self.folder, &["merge-base", "--is-ancestor", earlier, later])
-            .await
-            .is_ok()
-    }
-
-    async fn count(&self, after: &str, until: &str) -> Result<i64, Error> {
-        let range = format!("{after}..{until}");
-        let count = git(&self.folder, &["rev-list", "--count", &range]).await?;
-        Ok(count.trim().parse().unwrap_or_default())
-    }
-
-    /// Runs git where it talks to the remote, with the token in a header that goes to no other address.
-    async fn git(&self, arguments: &[&str]) -> Result<String, PushError> {
-        let failed = |output: String| PushError::Remote {
-            repository: self.repository,
-            url: self.remote.url.clone(),
-            output,
-        };
-        let mut settings = vec![("http.followRedirects", "false".to_owned())];
-        if let Some(token) = &self.remote.token {
-            let credentials =
-                base64::engine::general_purpose::STANDARD.encode(format!("x-access-token:{token}"));
-            settings.push(("http.extraHeader", format!("Authorization: Basic {credentials}")));
-        }
-        let mut command = command(Path::new(&self.folder));
-        command
-            .args(arguments)
-            .env("GIT_CONFIG_COUNT", settings.len().to_string());
-        for (number, (key, value)) in settings.iter().enumerate() {
-            command
-                .env(format!("GIT_CONFIG_KEY_{number}"), key)
-                .env(format!("GIT_CONFIG_VALUE_{number}"), value);
-        }
-        let output: Output = match tokio::time::timeout(TIMEOUT, command.output()).await {
-            Ok(Ok(output)) => output,
-            Ok(Err(cause)) => return Err(failed(cause.to_string())),
-            Err(_elapsed) => return Err(failed(format!("no answer within {TIMEOUT:?}"))),
-        };
-        if output.status.success() {
-            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-        } else {
-            Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
-        }
     }
 }

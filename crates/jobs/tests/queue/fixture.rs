@@ -1,6 +1,6 @@
 //! A queue, small jobs, and a worker that ends with the test.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use docket_jobs::{
     Clock, Failure, Job, JobId, Jobs, Level, LineFilter, LogLine, NewJob, Run, TABLES,
@@ -73,13 +73,7 @@ impl Worker {
         F: Fn(Run) -> R + Send + Sync + 'static,
         R: Future<Output = Result<(), Failure>> + Send + 'static,
     {
-        let handler = Handler {
-            kind: "publish",
-            timeout_secs: 60,
-            max_attempts: 3,
-            run: Arc::new(move |attempt| Box::pin(run(attempt))),
-        };
-        Self::start_with(jobs, name, handler)
+        Self::start_with(jobs, name, Handler::new("publish", 60, 3, run))
     }
 
     pub(crate) fn start_with(jobs: &Jobs, name: &str, handler: Handler) -> Self {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, read_file};
 
-/// The `[git]` section: where the two repositories are pushed.
+/// The `[git]` section: where the repositories are pushed.
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Git {
@@ -17,7 +17,10 @@ pub struct Git {
     /// Where the manifest index is pushed, likewise. Default: nowhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub index_remote: Option<String>,
-    /// The token that allows both. Default none.
+    /// Where the package sets for older clients are pushed with their tags, likewise; there are some with `[package_sets] legacy_mirror`. Default: nowhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub package_sets_remote: Option<String>,
+    /// The token that allows all of these. Default none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_file: Option<PathBuf>,
 }
@@ -36,6 +39,11 @@ impl Git {
         for (repository, key, url) in [
             (Repository::Registry, "git.registry_remote", &self.registry_remote),
             (Repository::RegistryIndex, "git.index_remote", &self.index_remote),
+            (
+                Repository::PackageSets,
+                "git.package_sets_remote",
+                &self.package_sets_remote,
+            ),
         ] {
             let Some(url) = url else { continue };
             let good = url.split_once("://").is_some_and(|(scheme, rest)| {

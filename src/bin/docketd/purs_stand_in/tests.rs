@@ -178,3 +178,62 @@ fn a_long_chain_of_modules_is_no_problem() {
         .collect();
     assert_eq!(call(&sources(&files), &["graph", "src/*.purs"]).0, 0);
 }
+
+/// As the compiler does, it wants a clean tree with one tagged version; and it says who made what it prints.
+#[test]
+fn publish_wants_a_clean_tree_and_one_version_and_says_that_it_is_a_stand_in() {
+    let manifest = r#"{"name":"demo","version":"1.0.0","license":"MIT","location":{"githubOwner":"lab","githubRepo":"demo"},"ref":"v1.0.0","dependencies":{"prelude":">=6.0.0 <7.0.0"}}"#;
+    let dir = sources(&[
+        ("purs.json", manifest),
+        (
+            "resolutions.json",
+            r#"{"purescript-prelude":{"version":"6.0.1","path":"deps/prelude-6.0.1"}}"#,
+        ),
+        ("src/Demo.purs", "module Demo where\nimport Prelude\n"),
+        ("deps/prelude-6.0.1/src/Prelude.purs", "module Prelude where\n"),
+    ]);
+    let git = |args: &[&str]| {
+        let identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"];
+        let mut command = std::process::Command::new("git");
+        command.args(identity).args(args).current_dir(dir.path());
+        assert!(command.status().unwrap().success(), "{args:?}");
+    };
+    let publish = || {
+        call(
+            &dir,
+            &[
+                "publish",
+                "--manifest",
+                "purs.json",
+                "--resolutions",
+                "resolutions.json",
+            ],
+        )
+    };
+    git(&["init", "--quiet"]);
+    let (code, _, err) = publish();
+    assert!(code == 1 && err.contains("dirty"), "{err}");
+    git(&["add", "--all"]);
+    git(&["commit", "--quiet", "-m", "all"]);
+    let (code, _, err) = publish();
+    assert!(code == 1 && err.contains("Exactly one version"), "{err}");
+    git(&["tag", "v1.0.0"]);
+    git(&["tag", "latest"]);
+    let (code, out, err) = publish();
+    assert_eq!(code, 0, "{err}");
+    let package: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(package["standIn"], "docket stand-in");
+    assert_eq!(package["packageMeta"]["name"], "purescript-demo");
+    assert_eq!(
+        (&package["version"], &package["versionTag"]),
+        (&json!("1.0.0"), &json!("v1.0.0"))
+    );
+    assert_eq!(
+        package["resolvedDependencies"],
+        json!({ "purescript-prelude": "6.0.1" })
+    );
+    assert_eq!(
+        package["modules"],
+        json!([{ "name": "Demo", "declarations": [] }])
+    );
+}

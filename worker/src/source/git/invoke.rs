@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use super::address::Source;
 use super::{SourceConfig, path_text, refs};
 use crate::child::{self, Bounds, ChildError};
 use crate::disk;
@@ -71,11 +70,7 @@ impl<'a> Git<'a> {
     ///
     /// The only setting there lets `file://` repositories belong to another user; it has to be in a file, because git
     /// hides the settings of the command line and the environment from the `upload-pack` it starts on such a repository.
-    pub(super) fn new(
-        config: &'a SourceConfig,
-        source: &'a Source,
-        dir: &Path,
-    ) -> Result<Self, PublishError> {
+    pub(super) fn new(config: &'a SourceConfig, scheme: &'a str, dir: &Path) -> Result<Self, PublishError> {
         let home = dir.join("home");
         std::fs::create_dir_all(&home).map_err(PublishError::local("make a work directory"))?;
         path_text(&home)?;
@@ -83,7 +78,7 @@ impl<'a> Git<'a> {
             .map_err(PublishError::local("make a work directory"))?;
         Ok(Self {
             config,
-            scheme: &source.scheme,
+            scheme,
             home,
             inside: None,
         })
@@ -103,7 +98,7 @@ impl<'a> Git<'a> {
         self.inside.as_deref().unwrap_or(&self.home)
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    pub(super) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.config.git);
         command
             .env_clear()
@@ -137,8 +132,13 @@ impl<'a> Git<'a> {
 
     /// Runs git and returns its standard output.
     pub(super) async fn run(&self, args: &[&str], wall: Duration) -> Result<Vec<u8>, GitError> {
+        self.finish(self.command(args), wall).await
+    }
+
+    /// Runs a command of this git and returns its standard output.
+    pub(super) async fn finish(&self, command: Command, wall: Duration) -> Result<Vec<u8>, GitError> {
         let finished = child::run(
-            self.command(args),
+            command,
             Bounds {
                 wall,
                 output_bytes: OUTPUT_BYTES,
