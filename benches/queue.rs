@@ -134,21 +134,16 @@ impl Worker {
         let done = Arc::new(Notify::new());
         let (count, told, work) = (AtomicUsize::new(0), done.clone(), Arc::new(work));
         let count = Arc::new(count);
-        let handler = Handler {
-            kind: "publish",
-            timeout_secs: 60,
-            max_attempts: 3,
-            run: Arc::new(move |run| {
-                let (count, told, work) = (count.clone(), told.clone(), work.clone());
-                Box::pin(async move {
-                    work(&run);
-                    if count.fetch_add(1, Ordering::SeqCst) + 1 == expected {
-                        told.notify_one();
-                    }
-                    Ok(())
-                })
-            }),
-        };
+        let handler = Handler::new("publish", 60, 3, move |run| {
+            let (count, told, work) = (count.clone(), told.clone(), work.clone());
+            async move {
+                work(&run);
+                if count.fetch_add(1, Ordering::SeqCst) + 1 == expected {
+                    told.notify_one();
+                }
+                Ok(())
+            }
+        });
         let config = Config {
             concurrency: slots,
             background_concurrency: slots,

@@ -22,7 +22,10 @@ fn every_promise_about_jobs_names_tests_that_exist() {
         read_sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut sources);
     }
     let mut promises = 0;
-    let numbered = |line: &str| line.split_once(". **").is_some_and(|(number, _)| number.parse::<u32>().is_ok());
+    let numbered = |line: &str| {
+        line.split_once(". **")
+            .is_some_and(|(number, _)| number.parse::<u32>().is_ok())
+    };
     let lines: Vec<&str> = page.lines().collect();
     for start in (0..lines.len()).filter(|start| numbered(lines[*start])) {
         promises += 1;
@@ -31,14 +34,22 @@ fn every_promise_about_jobs_names_tests_that_exist() {
             .skip(1)
             .position(|line| line.is_empty() || numbered(line));
         let promise = lines[start..start + 1 + length.unwrap_or(0)].join("\n");
-        let is_name = |word: &&str| word.contains('_') && word.chars().all(|c| c.is_ascii_lowercase() || c == '_');
-        let tests: Vec<&str> = promise.split('`').filter(is_name).filter(|word| *word != "lease_secs").collect();
+        let is_name =
+            |word: &&str| word.contains('_') && word.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+        let tests: Vec<&str> = promise
+            .split('`')
+            .filter(is_name)
+            .filter(|word| *word != "lease_secs")
+            .collect();
         assert!(
             !tests.is_empty() || promise.contains("Measured:"),
             "no test stands behind: {promise}"
         );
         for test in tests {
-            assert!(sources.contains(&format!("fn {test}(")), "there is no test `{test}`, named by: {promise}");
+            assert!(
+                sources.contains(&format!("fn {test}(")),
+                "there is no test `{test}`, named by: {promise}"
+            );
         }
     }
     assert_eq!(promises, 17, "the page was understood");

@@ -43,7 +43,12 @@ impl Jobs {
         let found = found.into_iter().filter(|(_, which)| !which.is_empty());
         Ok(found
             .map(|(what, which)| {
-                let examples = which.iter().take(EXAMPLES).cloned().collect::<Vec<_>>().join(", ");
+                let examples = which
+                    .iter()
+                    .take(EXAMPLES)
+                    .cloned()
+                    .collect::<Vec<_>>()
+                    .join(", ");
                 let more = if which.len() > EXAMPLES { ", …" } else { "" };
                 format!("{} {what}: {examples}{more}", which.len())
             })

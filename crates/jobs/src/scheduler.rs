@@ -39,7 +39,8 @@ pub(crate) trait Store {
     async fn unpark_due(&mut self, now: Timestamp) -> Result<Option<Timestamp>, Error>;
     async fn unpark_kind(&mut self, kind: &str, places: i64) -> Result<(), Error>;
     async fn scene(&mut self) -> Result<Scene, Error>;
-    async fn candidates(&mut self, lane: Lane, kinds: &[&str], limit: usize) -> Result<Vec<Candidate>, Error>;
+    async fn candidates(&mut self, lane: Lane, kinds: &[&str], limit: usize)
+    -> Result<Vec<Candidate>, Error>;
     async fn park(&mut self, parked: &[(JobId, ParkedOn)]) -> Result<(), Error>;
     async fn unpark_after(&mut self, left: &[JobId]) -> Result<u64, Error>;
     async fn take(&mut self, ids: &[JobId], taking: Taking<'_>) -> Result<Vec<Job>, Error>;
@@ -72,7 +73,12 @@ impl Store for Tx {
         store::claim::load_scene(self).await
     }
 
-    async fn candidates(&mut self, lane: Lane, kinds: &[&str], limit: usize) -> Result<Vec<Candidate>, Error> {
+    async fn candidates(
+        &mut self,
+        lane: Lane,
+        kinds: &[&str],
+        limit: usize,
+    ) -> Result<Vec<Candidate>, Error> {
         store::claim::list_candidates(self, lane, kinds, limit).await
     }
 

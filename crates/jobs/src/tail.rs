@@ -2,10 +2,7 @@
 
 pub(crate) mod feed;
 
-use std::{
-    collections::VecDeque,
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use docket_db::Error;
 use tokio::sync::watch;
@@ -62,7 +59,11 @@ impl Tail {
             match state {
                 State::Unread => {}
                 State::NoJob => return Ok(None),
-                State::Read { seq, recent, finished } => {
+                State::Read {
+                    seq,
+                    recent,
+                    finished,
+                } => {
                     let page = self.page(seq, &recent, finished).await?;
                     if !page.lines.is_empty() || page.finished.is_some() {
                         return Ok(Some(page));

@@ -19,12 +19,18 @@ async fn after_work(db: &docket_test_support::TestDb) -> Jobs {
         run.log.flush().await;
         run.log.info("second");
         if run.job.package_name.is_none() && run.job.attempt == 1 && run.job.payload == "fail" {
-            return Err(Failure::Rejected { code: "wrong", detail: "No.".to_owned() });
+            return Err(Failure::Rejected {
+                code: "wrong",
+                detail: "No.".to_owned(),
+            });
         }
         Ok(())
     });
     for payload in ["well", "fail"] {
-        let new = docket_jobs::NewJob { payload: payload.to_owned(), ..job(payload, &["lock"]) };
+        let new = docket_jobs::NewJob {
+            payload: payload.to_owned(),
+            ..job(payload, &["lock"])
+        };
         let id = enqueue(&jobs, &new).await;
         finished(&jobs, id).await;
     }

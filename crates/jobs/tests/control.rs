@@ -6,8 +6,6 @@
 #[allow(dead_code, reason = "shared with `queue`, which needs more of it")]
 mod fixture;
 
-use std::sync::Arc;
-
 use docket_core::time::Timestamp;
 use docket_jobs::{
     Cancel, Failure, Job, JobState, Jobs, Level, NewJob, Retry, Wait,
@@ -245,15 +243,10 @@ on_both_databases! {
     async fn a_job_that_waits_for_its_next_attempt_says_when(db: TestDb) {
         let jobs = open(&db).await;
         let (tried, mut first) = mpsc::unbounded_channel();
-        let handler = Handler {
-            kind: "publish",
-            timeout_secs: 60,
-            max_attempts: 3,
-            run: Arc::new(move |run| {
-                let _ = tried.send(run.job.clone());
-                Box::pin(async { Err(Failure::Unavailable { detail: "GitHub did not answer.".to_owned(), cause: None }) })
-            }),
-        };
+        let handler = Handler::new("publish", 60, 3, move |run| {
+            let _ = tried.send(run.job.clone());
+            async { Err(Failure::Unavailable { detail: "GitHub did not answer.".to_owned(), cause: None }) }
+        });
         let config = Config { concurrency: 1, background_concurrency: 0, lease_secs: 60, drain_secs: 5, retry_millis: 60_000, name: "w".to_owned(), progress: Default::default() };
         let shutdown = CancellationToken::new();
         let worker = tokio::spawn(worker::run(jobs.clone(), config, vec![handler], shutdown.clone()));

@@ -115,15 +115,10 @@ on_both_databases! {
         let order = Arc::new(Mutex::new(Vec::new()));
         let handler = |kind| {
             let seen = order.clone();
-            Handler {
-                kind,
-                timeout_secs: 60,
-                max_attempts: 3,
-                run: Arc::new(move |run| {
-                    seen.lock().unwrap().push(run.job.id);
-                    Box::pin(async { Ok(()) })
-                }),
-            }
+            Handler::new(kind, 60, 3, move |run| {
+                seen.lock().unwrap().push(run.job.id);
+                async { Ok(()) }
+            })
         };
         let config = Config { concurrency: 1, background_concurrency: 0, lease_secs: 60, drain_secs: 5, retry_millis: 1, name: "w".to_owned(), progress: Default::default() };
         let shutdown = CancellationToken::new();

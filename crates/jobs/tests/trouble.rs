@@ -55,21 +55,16 @@ async fn what_ended_while_the_database_was_away_is_stored() {
     let (entered, mut begun) = tokio::sync::mpsc::unbounded_channel();
     let (release, gate) = (CancellationToken::new(), CancellationToken::new());
     let (opened, over) = (release.clone(), gate.clone());
-    let handler = Handler {
-        kind: "publish",
-        timeout_secs: 60,
-        max_attempts: 3,
-        run: Arc::new(move |run| {
-            let (opened, over, entered) = (opened.clone(), over.clone(), entered.clone());
-            Box::pin(async move {
-                entered.send(()).unwrap();
-                opened.cancelled().await;
-                run.log.info("the last line");
-                over.cancel();
-                Ok(())
-            })
-        }),
-    };
+    let handler = Handler::new("publish", 60, 3, move |run| {
+        let (opened, over, entered) = (opened.clone(), over.clone(), entered.clone());
+        async move {
+            entered.send(()).unwrap();
+            opened.cancelled().await;
+            run.log.info("the last line");
+            over.cancel();
+            Ok(())
+        }
+    });
     let config = Config {
         concurrency: 1,
         background_concurrency: 0,
@@ -82,11 +77,16 @@ async fn what_ended_while_the_database_was_away_is_stored() {
     let shutdown = CancellationToken::new();
     let worker = tokio::spawn(worker::run(jobs.clone(), config, vec![handler], shutdown.clone()));
     let id = enqueue(&jobs, &job("a", &[])).await;
-    tokio::time::timeout(DEADLINE, begun.recv()).await.unwrap().unwrap();
+    tokio::time::timeout(DEADLINE, begun.recv())
+        .await
+        .unwrap()
+        .unwrap();
 
     let (_, name) = db.url.rsplit_once('/').unwrap();
     let server = std::env::var("DOCKET_TEST_POSTGRES_URL").unwrap();
-    let mut admin = <sqlx::PgConnection as sqlx::Connection>::connect(&server).await.unwrap();
+    let mut admin = <sqlx::PgConnection as sqlx::Connection>::connect(&server)
+        .await
+        .unwrap();
     let allow = |allow: bool| sqlx::AssertSqlSafe(format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {allow}"));
     sqlx::query(allow(false)).execute(&mut admin).await.unwrap();
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1";

@@ -209,7 +209,11 @@ impl Pair {
             let mut tx = self.jobs.db().write().await.unwrap();
             let stored = store::lease::begin_effects(&mut tx, &job, now).await.unwrap();
             tx.commit().await.unwrap();
-            assert_eq!(stored, self.model.begin_effects(id, attempt, now), "effects of {job:?}");
+            assert_eq!(
+                stored,
+                self.model.begin_effects(id, attempt, now),
+                "effects of {job:?}"
+            );
         }
         "effects".to_owned()
     }
@@ -303,11 +307,27 @@ impl Pair {
                    log_seq, log_at, CASE WHEN effects_at IS NULL THEN 0 ELSE 1 END, coalesce(cancel_by, '-')
             FROM job ORDER BY id";
         const RESERVED: &str = "SELECT name FROM job_lock WHERE job_id = $1 AND reserved = 1 ORDER BY name";
-        type Row = (String, String, i64, i64, i64, i64, i64, String, String, i64, i64, i32, String);
+        type Row = (
+            String,
+            String,
+            i64,
+            i64,
+            i64,
+            i64,
+            i64,
+            String,
+            String,
+            i64,
+            i64,
+            i32,
+            String,
+        );
         let mut tx: Tx = self.jobs.db().read().await.unwrap();
         let rows: Vec<Row> = on!(&mut tx, conn => sqlx::query_as(JOBS).fetch_all(conn)).unwrap();
         let mut text = String::new();
-        for (id, state, attempt, resets, retries, priority, after, lease, parked, seq, at, effects, cancel) in rows {
+        for (id, state, attempt, resets, retries, priority, after, lease, parked, seq, at, effects, cancel) in
+            rows
+        {
             let reserved: Vec<String> =
                 on!(&mut tx, conn => sqlx::query_scalar(RESERVED).bind(&id).fetch_all(conn)).unwrap();
             let number = self.numbers[&id.parse::<JobId>().unwrap()];

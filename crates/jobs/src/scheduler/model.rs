@@ -110,7 +110,10 @@ impl Model {
                 effects: 0,
             },
         );
-        Enqueued { job: id, created: true }
+        Enqueued {
+            job: id,
+            created: true,
+        }
     }
 
     /// Renews leases, and says which attempts are current and who wants them cancelled.
@@ -240,7 +243,11 @@ impl Store for Model {
             let (Some(first), Some(last)) = (append.lines.first(), append.lines.last()) else {
                 continue;
             };
-            match self.jobs.get_mut(&append.id).filter(|job| job.runs(append.attempt)) {
+            match self
+                .jobs
+                .get_mut(&append.id)
+                .filter(|job| job.runs(append.attempt))
+            {
                 Some(job) if job.job.log_seq == first.seq - 1 => {
                     job.log
                         .extend(append.lines.iter().map(|line| (line.seq, line.at)));
@@ -309,13 +316,22 @@ impl Store for Model {
             })
         });
         let mut scene = Scene::new(self.kinds.clone(), reserved.collect());
-        for job in self.jobs.values().filter(|job| job.job.state == JobState::Running) {
+        for job in self
+            .jobs
+            .values()
+            .filter(|job| job.job.state == JobState::Running)
+        {
             scene.runs(&job.job.kind, job.locks.iter().cloned());
         }
         Ok(scene)
     }
 
-    async fn candidates(&mut self, lane: Lane, kinds: &[&str], limit: usize) -> Result<Vec<Candidate>, Error> {
+    async fn candidates(
+        &mut self,
+        lane: Lane,
+        kinds: &[&str],
+        limit: usize,
+    ) -> Result<Vec<Candidate>, Error> {
         let ready = |job: &&ModelJob| {
             job.is_queued()
                 && job.parked_on.is_none()

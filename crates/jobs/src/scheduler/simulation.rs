@@ -234,16 +234,19 @@ impl World {
     fn some_attempt(&mut self) -> Option<(usize, JobId)> {
         let number = self.rng.usize(..self.workers.len());
         let worker = &self.workers[number];
-        let going = worker.attempts.iter().filter(|(_, attempt)| {
-            !worker.stopped && !attempt.lost && attempt.ended.is_none()
-        });
+        let going = worker
+            .attempts
+            .iter()
+            .filter(|(_, attempt)| !worker.stopped && !attempt.lost && attempt.ended.is_none());
         let going: Vec<JobId> = going.map(|(id, _)| *id).collect();
         self.rng.choice(going).map(|id| (number, id))
     }
 
     fn write_a_line(&mut self) {
         let fate = self.fate();
-        let Some((number, id)) = self.some_attempt() else { return };
+        let Some((number, id)) = self.some_attempt() else {
+            return;
+        };
         let worker = &mut self.workers[number];
         let now = self.now.plus_millis(worker.skew);
         let attempt = worker.attempts.get_mut(&id).expect("it goes on");
@@ -251,11 +254,18 @@ impl World {
         let append = attempt.unacknowledged.clone().unwrap_or_else(|| Append {
             id,
             attempt: attempt.job.attempt,
-            lines: vec![log::closing_line(&attempt.job, Level::Info, "line".to_owned(), now)],
+            lines: vec![log::closing_line(
+                &attempt.job,
+                Level::Info,
+                "line".to_owned(),
+                now,
+            )],
         });
         let mut tx = self.model.clone();
         let lost = tx.append(std::slice::from_ref(&append)).now_or_never();
-        let lost = lost.expect("a model does not wait").expect("a model does not fail");
+        let lost = lost
+            .expect("a model does not wait")
+            .expect("a model does not fail");
         if fate != Fate::Failed {
             self.model = tx;
         }
@@ -272,7 +282,9 @@ impl World {
     /// The effects of a job, as every handler has them: fenced, and not a second time when they are in place.
     fn have_effects(&mut self) {
         let fate = self.fate();
-        let Some((number, id)) = self.some_attempt() else { return };
+        let Some((number, id)) = self.some_attempt() else {
+            return;
+        };
         let attempt = self.workers[number].attempts.get_mut(&id).expect("it goes on");
         let mut tx = self.model.clone();
         if !tx.begin_effects(id, attempt.job.attempt, self.now) {
@@ -315,7 +327,9 @@ impl World {
     }
 
     fn end_an_attempt(&mut self) {
-        let Some((number, id)) = self.some_attempt() else { return };
+        let Some((number, id)) = self.some_attempt() else {
+            return;
+        };
         let rejected = self.rng.u8(..8) == 0;
         let attempt = self.workers[number].attempts.get_mut(&id).expect("it goes on");
         if attempt.unacknowledged.is_some() {
@@ -415,7 +429,8 @@ impl World {
     /// Nothing goes wrong any more: everything that was accepted ends.
     fn settle(&mut self) {
         for kind in KINDS {
-            self.model.set_kind(kind, |rule| *rule = decide::KindRule::default());
+            self.model
+                .set_kind(kind, |rule| *rule = decide::KindRule::default());
         }
         let healthy = self.new_worker();
         self.workers = vec![healthy];
@@ -446,7 +461,11 @@ impl World {
                 return;
             }
         }
-        let stuck = self.model.jobs.values().filter(|job| !job.job.state.is_finished());
+        let stuck = self
+            .model
+            .jobs
+            .values()
+            .filter(|job| !job.job.state.is_finished());
         panic!("these never end: {:#?}", stuck.collect::<Vec<_>>());
     }
 
@@ -524,9 +543,10 @@ fn check_claims<'a>(model: &Model, claimed: impl Iterator<Item = &'a Job>, now: 
         }
         let rule = model.kinds.get(&claimed.kind).copied().unwrap_or_default();
         assert!(!rule.paused, "a paused kind started: {claimed:#?}");
-        let running = model.jobs.values().filter(|other| {
-            other.job.state == JobState::Running && other.job.kind == claimed.kind
-        });
+        let running = model
+            .jobs
+            .values()
+            .filter(|other| other.job.state == JobState::Running && other.job.kind == claimed.kind);
         let running = running.count() as i64;
         assert!(
             rule.max_running.is_none_or(|most| running <= most),
@@ -557,7 +577,9 @@ fn the_contract_holds_for_ten_thousand_seeds() {
     };
     for seed in seeds {
         if std::panic::catch_unwind(|| run(seed)).is_err() {
-            panic!("seed {seed} breaks the contract: DOCKET_SEED={seed} cargo test --workspace --lib simulation");
+            panic!(
+                "seed {seed} breaks the contract: DOCKET_SEED={seed} cargo test --workspace --lib simulation"
+            );
         }
     }
 }

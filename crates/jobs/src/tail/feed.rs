@@ -94,7 +94,11 @@ impl Feed {
     fn is_over(&self) -> bool {
         matches!(
             *self.state.borrow(),
-            State::NoJob | State::Read { finished: Some(_), .. }
+            State::NoJob
+                | State::Read {
+                    finished: Some(_),
+                    ..
+                }
         )
     }
 
@@ -221,7 +225,11 @@ mod tests {
 
     #[test]
     fn so_many_lines_are_kept_and_no_more() {
-        let mut recent = VecDeque::from([lines(1, 1), lines(RECENT_LINES / 2, 1), lines(RECENT_LINES / 2, 1)]);
+        let mut recent = VecDeque::from([
+            lines(1, 1),
+            lines(RECENT_LINES / 2, 1),
+            lines(RECENT_LINES / 2, 1),
+        ]);
         shorten(&mut recent);
         assert_eq!(recent.len(), 2);
         let mut recent = VecDeque::from([lines(1, 1), lines(1, RECENT_BYTES)]);
@@ -229,6 +237,9 @@ mod tests {
         assert_eq!(recent.len(), 1);
         let mut recent = VecDeque::from([lines(1, RECENT_BYTES + 1)]);
         shorten(&mut recent);
-        assert!(recent.is_empty(), "one that is too long for all is read from storage");
+        assert!(
+            recent.is_empty(),
+            "one that is too long for all is read from storage"
+        );
     }
 }
