@@ -4,10 +4,10 @@ mod documentation;
 mod git;
 mod health;
 mod issues;
+mod sources;
 mod trust;
 
 use std::{
-    collections::BTreeMap,
     fmt, fs,
     num::NonZeroUsize,
     path::{Path, PathBuf},
@@ -17,7 +17,6 @@ use std::{
 use config::{Environment, File, FileFormat};
 use docket_worker::{
     sandbox::{Limits, SandboxChoice},
-    source::git::SourceConfig,
     unpublish::Windows,
 };
 use serde::{Deserialize, Serialize};
@@ -27,6 +26,7 @@ use crate::cli::Common;
 pub use documentation::Documentation;
 pub use git::Git;
 pub use health::Health;
+pub use sources::Sources;
 pub use trust::{GitHub, Trustees};
 
 /// Every value in force. Unknown keys are refused, because a typo in a limit should not be silent.
@@ -171,38 +171,6 @@ pub struct PackageSets {
     /// Whether each released set is also written in the form of older clients, to the repository `package-sets`. Default
     /// false.
     pub legacy_mirror: bool,
-}
-
-/// The `[sources]` section.
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Sources {
-    /// Prefix of GitHub locations. Default `https://github.com`.
-    pub github_url: String,
-    /// Whether plain git locations and packages in a folder of their repository are taken. Default false.
-    pub allow_git_locations: bool,
-    /// Hosts that plain git locations may name; empty means any. Default empty.
-    pub git_hosts: Vec<String>,
-    /// Whether a host may send git to another address, as GitHub does for renamed repositories. Default false.
-    pub follow_redirects: bool,
-    /// The largest checkout, in bytes. Default 200,000,000.
-    pub max_bytes: u64,
-    /// The most files of a checkout. Default 20,000.
-    pub max_files: u64,
-}
-
-impl Default for Sources {
-    fn default() -> Self {
-        let defaults = SourceConfig::default();
-        Self {
-            github_url: defaults.github_url,
-            allow_git_locations: defaults.allow_git_locations,
-            git_hosts: defaults.git_hosts,
-            follow_redirects: defaults.follow_redirects,
-            max_bytes: defaults.max_bytes,
-            max_files: defaults.max_files,
-        }
-    }
 }
 
 /// The `[compilers]` section.
@@ -370,20 +338,6 @@ impl Config {
             ..Limits::default()
         }
     }
-
-    /// How sources are fetched.
-    pub fn source_config(&self) -> SourceConfig {
-        SourceConfig {
-            github_url: self.sources.github_url.trim_end_matches('/').to_owned(),
-            allow_git_locations: self.sources.allow_git_locations,
-            git_hosts: self.sources.git_hosts.clone(),
-            follow_redirects: self.sources.follow_redirects,
-            max_bytes: self.sources.max_bytes,
-            max_files: self.sources.max_files,
-            environment: git_environment(|name| std::env::var(name).ok()),
-            ..SourceConfig::default()
-        }
-    }
 }
 
 /// The text of a file that the configuration names, without white space around it.
@@ -393,27 +347,6 @@ fn read_file(path: &Path) -> Result<String, ConfigError> {
         cause,
     })?;
     Ok(text.trim().to_owned())
-}
-
-/// What git may know of our environment: how to get out of this network, and whom to trust there.
-const GIT_ENVIRONMENT: [&str; 8] = [
-    "https_proxy",
-    "HTTPS_PROXY",
-    "http_proxy",
-    "HTTP_PROXY",
-    "no_proxy",
-    "NO_PROXY",
-    "GIT_SSL_CAINFO",
-    "SSL_CERT_FILE",
-];
-
-/// Picks the variables of [`GIT_ENVIRONMENT`] that are set to something.
-fn git_environment(get: impl Fn(&str) -> Option<String>) -> BTreeMap<String, String> {
-    GIT_ENVIRONMENT
-        .into_iter()
-        .filter_map(|name| get(name).map(|value| (name.to_owned(), value)))
-        .filter(|(_, value)| !value.is_empty())
-        .collect()
 }
 
 /// As `docketd config show` prints it: the file that would give the same values.
@@ -483,34 +416,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    /// git gets out through the proxy of this machine, and learns nothing else of its environment.
-    #[test]
-    fn git_gets_proxies_and_certificates_of_the_environment_and_nothing_else() {
-        let ours = BTreeMap::from([
-            ("https_proxy", "http://proxy.invalid:3128"),
-            ("NO_PROXY", "localhost"),
-            ("GIT_SSL_CAINFO", "/ca.pem"),
-            ("SSL_CERT_FILE", "/ca.pem"),
-            ("http_proxy", ""),
-            ("GIT_SSH_COMMAND", "evil"),
-            ("DOCKET__DATABASE__URL", "postgres://user:secret@db/docket"),
-        ]);
-        let theirs = git_environment(|name| ours.get(name).map(ToString::to_string));
-        let names: Vec<_> = theirs.keys().map(String::as_str).collect();
-        assert_eq!(
-            names,
-            ["GIT_SSL_CAINFO", "NO_PROXY", "SSL_CERT_FILE", "https_proxy"]
-        );
-        assert_eq!(theirs["https_proxy"], "http://proxy.invalid:3128");
-    }
-
-    /// Hosts send git elsewhere only where the operator says so.
-    #[test]
-    fn redirects_are_followed_only_when_asked_for() {
-        assert!(!load("").unwrap().source_config().follow_redirects);
-        let config = load("[sources]\nfollow_redirects = true").unwrap();
-        assert!(config.source_config().follow_redirects);
     }
 }
