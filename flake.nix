@@ -13,7 +13,7 @@
       packages = forEach (pkgs: { default = pkgs.callPackage ./nix/package.nix { }; });
       devShells = forEach (pkgs: {
         default = pkgs.mkShell {
-          packages = with pkgs; [ cargo rustc rustfmt clippy git bubblewrap postgresql nodejs openssh ];
+          packages = with pkgs; [ cargo rustc rustfmt clippy git bubblewrap postgresql nodejs openssh python3 ];
         };
       });
     };

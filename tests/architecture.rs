@@ -125,6 +125,17 @@ fn only_jobs_names_apalis() {
 }
 
 #[test]
+fn only_storage_names_the_s3_library() {
+    let workspace = workspace();
+    only(
+        &workspace,
+        "rusty-s3",
+        &["docket-storage"],
+        "how a bucket is spoken to is a secret of docket-storage",
+    );
+}
+
+#[test]
 fn only_core_names_ssh_key() {
     let workspace = workspace();
     for part in ["ssh-key", "rsa", "p256", "p384", "p521", "ed25519-dalek"] {

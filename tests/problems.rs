@@ -5,13 +5,14 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 /// Codes that stand where no `Problem::new` does: the queue's, the worker's, and those with a constructor of their own.
-const NAMED_ELSEWHERE: [&str; 7] = [
+const NAMED_ELSEWHERE: [&str; 8] = [
     "disk-full",
     "github-refused",
     "job-timeout",
     "livelocked",
     "unavailable",
     "not-found",
+    "storage-unavailable",
     "tarball-source-unavailable",
 ];
 

@@ -1,12 +1,27 @@
 #!/bin/sh
-# Installs what the end-to-end tests drive besides our own programs, into .tools/ (about 220 MB, once).
+# Installs what the tests drive besides our own programs, into .tools/ (about 360 MB, once).
 #
+#   moto 5.2.5, an S3 server, in a Python environment of its own, all of it pinned by tests/moto/requirements.txt
 #   spago 1.0.4, unmodified, and a Node.js that is new enough for it (22.5 or later), both pinned by tests/e2e/spago/package-lock.json
 #
-# The end-to-end tests run this script themselves. It needs npm and access to a package registry the first time only.
+# The end-to-end tests run this script themselves. It needs npm, Python's venv and access to package registries the first time only.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
+
+pins=$root/tests/moto/requirements.txt
+moto=$root/.tools/moto
+if cmp -s "$pins" "$moto/requirements.txt"; then
+    echo "moto is installed in .tools/moto"
+else
+    echo "installing moto into .tools/moto"
+    # A Python environment cannot be moved, so the copy of the pins comes last: without it there is none.
+    rm -rf "$moto"
+    python3 -m venv "$moto"
+    "$moto/bin/pip" install --quiet --disable-pip-version-check --requirement "$pins"
+    cp "$pins" "$moto/requirements.txt"
+fi
+
 from=$root/tests/e2e/spago
 to=$root/.tools/spago
 

@@ -29,7 +29,8 @@ impl From<TarballError> for ApiError {
             TarballError::Wrong { .. } => {
                 "Where this tarball comes from gave other bytes than were published; they were not kept."
             }
-            TarballError::Database(_) | TarballError::Storage(_) => return Self(Problem::internal(&error)),
+            TarballError::Database(_) => return Self(Problem::internal(&error)),
+            TarballError::Storage(cause) => return storage(cause, &error),
         };
         let problem =
             Problem::bad_gateway("tarball-source-unavailable", "Tarball source unavailable", &error);
@@ -39,8 +40,22 @@ impl From<TarballError> for ApiError {
 
 impl From<docket_index::git::Error> for ApiError {
     fn from(error: docket_index::git::Error) -> Self {
-        Self(Problem::internal(&error))
+        match &error {
+            docket_index::git::Error::Storage(cause) => storage(cause, &error),
+            _ => Self(Problem::internal(&error)),
+        }
     }
+}
+
+/// A blob store that is away comes back by itself; with everything else somebody has to look.
+fn storage(cause: &docket_storage::Error, error: &(dyn std::error::Error + 'static)) -> ApiError {
+    if !matches!(cause, docket_storage::Error::Unavailable { .. }) {
+        return ApiError(Problem::internal(error));
+    }
+    let problem = Problem::unavailable("storage-unavailable", "Storage unavailable", error);
+    ApiError(
+        problem.detail("The store of tarballs and histories does not answer this server. Try again later."),
+    )
 }
 
 impl IntoResponse for ApiError {

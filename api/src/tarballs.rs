@@ -53,6 +53,15 @@ async fn tarball(
     if matches_etag(&headers, &etag) {
         return Ok((StatusCode::NOT_MODIFIED, caching).into_response());
     }
+    if let Some(url) = tarballs.find_public_url(entry).await? {
+        // Where it is may change, what it is may not.
+        let answer = [
+            (header::LOCATION, url),
+            (header::ETAG, etag),
+            (header::CACHE_CONTROL, "public, max-age=300".to_owned()),
+        ];
+        return Ok((StatusCode::FOUND, answer).into_response());
+    }
     let Some(bytes) = tarballs.find(&name, version, entry).await? else {
         let detail =
             format!("{name}@{version} is published, but its tarball was not imported to this server.");

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod breaking;
+mod bucket;
 mod crash;
 mod fixture;
 mod git;

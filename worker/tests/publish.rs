@@ -6,6 +6,8 @@
     reason = "the registry is shared with the tests of other operations"
 )]
 
+#[path = "publish/bucket.rs"]
+mod bucket;
 #[path = "publish/full_disk.rs"]
 mod full_disk;
 #[path = "publish/registry.rs"]

@@ -67,6 +67,12 @@ impl Problem {
         Self::new(StatusCode::BAD_GATEWAY, code, title)
     }
 
+    /// A store of ours is away for a while: logged like [`Problem::internal`].
+    pub fn unavailable(code: &str, title: &'static str, error: &(dyn std::error::Error + 'static)) -> Self {
+        log(error);
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, title)
+    }
+
     /// What a person should read: the detail, or else the title.
     pub fn text(&self) -> &str {
         self.detail.as_deref().unwrap_or(self.title)

@@ -113,6 +113,18 @@ impl Tarballs {
             .clone()
     }
 
+    /// Returns where anybody can read the tarball that `entry` describes without us; `None` when there is no such place, or it is
+    /// not there yet.
+    ///
+    /// # Errors
+    /// When the blob store fails.
+    pub async fn find_public_url(&self, entry: &PublishedVersion) -> Result<Option<String>, TarballError> {
+        let Some(url) = self.storage.public_url(entry.hash) else {
+            return Ok(None);
+        };
+        Ok(self.storage.contains(entry.hash).await?.then_some(url))
+    }
+
     fn flight(&self, digest: Sha256) -> Arc<Flight> {
         let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(flight) = flights.get(&digest).and_then(Weak::upgrade) {

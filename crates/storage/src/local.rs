@@ -1,9 +1,9 @@
-//! Blobs as files named by their digest: `ab/cd/abcd…`.
+//! Blobs as files named by their digest.
 
 use std::{
     fs::{self, File},
     io::{self, Read, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -11,7 +11,7 @@ use bytes::Bytes;
 use docket_core::digest::Sha256;
 use sha2::Digest as _;
 
-use crate::Error;
+use crate::{Error, Listed, layout};
 
 /// How much of a blob is in memory while it is copied.
 const CHUNK_BYTES: usize = 256 << 10;
@@ -30,8 +30,7 @@ impl LocalDirectory {
     }
 
     fn path(&self, digest: Sha256) -> PathBuf {
-        let hex = digest.hex();
-        self.root.join(&hex[0..2]).join(&hex[2..4]).join(hex)
+        self.root.join(layout::key(digest))
     }
 
     pub(crate) async fn put(&self, bytes: Bytes) -> Result<Sha256, Error> {
@@ -43,7 +42,12 @@ impl LocalDirectory {
                 digest,
                 cause,
             };
-            write_durably(this.path(digest), &bytes).map_err(failed)?;
+            let path = this.path(digest);
+            match copy_and_digest(&path, || Ok(io::sink())).map_err(failed)? {
+                None => write_durably(&path, &bytes).map_err(failed)?,
+                Some(found) if found == digest => {}
+                Some(found) => return Err(Error::Damaged { digest, found }),
+            }
             Ok(digest)
         })
         .await
@@ -52,7 +56,10 @@ impl LocalDirectory {
     pub(crate) async fn find(&self, digest: Sha256) -> Result<Option<Bytes>, Error> {
         let path = self.path(digest);
         blocking(move || match fs::read(path) {
-            Ok(bytes) => Ok(Some(bytes.into())),
+            Ok(bytes) => match Sha256::of(&bytes) {
+                found if found == digest => Ok(Some(bytes.into())),
+                found => Err(Error::Damaged { digest, found }),
+            },
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(cause) => Err(Error::Io {
                 doing: "read",
@@ -80,13 +87,28 @@ impl LocalDirectory {
     pub(crate) async fn copy_to(&self, digest: Sha256, target: PathBuf) -> Result<Option<Sha256>, Error> {
         let path = self.path(digest);
         blocking(move || {
-            copy_and_digest(path, target).map_err(|cause| Error::Io {
+            copy_and_digest(&path, || File::create(target)).map_err(|cause| Error::Io {
                 doing: "copy",
                 digest,
                 cause,
             })
         })
         .await
+    }
+
+    pub(crate) async fn list(&self, after: Option<Sha256>, limit: usize) -> Result<Vec<Listed>, Error> {
+        let root = self.root.clone();
+        blocking(move || {
+            list_blobs(&root, after, limit).map_err(|cause| Error::Directory {
+                path: root.to_path_buf(),
+                cause,
+            })
+        })
+        .await
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
     }
 
     pub(crate) async fn contains(&self, digest: Sha256) -> Result<bool, Error> {
@@ -102,14 +124,73 @@ impl LocalDirectory {
     }
 }
 
+/// Up to `limit` blobs above `after`, by digest. Folders that lie before it are not opened.
+fn list_blobs(root: &Path, after: Option<Sha256>, limit: usize) -> io::Result<Vec<Listed>> {
+    let after = after.map(layout::key).unwrap_or_default();
+    let mut listed = Vec::new();
+    for outer in names(root)? {
+        if outer.as_str() < after.get(0..2).unwrap_or_default() {
+            continue;
+        }
+        for inner in names(&root.join(&outer))? {
+            let folder = format!("{outer}/{inner}");
+            if folder.as_str() < after.get(0..5).unwrap_or_default() {
+                continue;
+            }
+            for name in names(&root.join(&folder))? {
+                let key = format!("{folder}/{name}");
+                let Some(digest) = layout::digest(&key).filter(|_| key > after) else {
+                    continue;
+                };
+                if listed.len() == limit {
+                    return Ok(listed);
+                }
+                match fs::metadata(root.join(key)) {
+                    Ok(about) => listed.push(Listed {
+                        digest,
+                        bytes: about.len(),
+                        stored_at: about.modified()?.into(),
+                    }),
+                    // Removed since the folder was read.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+    }
+    Ok(listed)
+}
+
+/// The names in a folder, in order; none when it is not there or is a file. Names of ours are all text.
+fn names(folder: &Path) -> io::Result<Vec<String>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(error),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.extend(entry?.file_name().into_string().ok());
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
 /// Copies and returns the digest of what was copied; `None` when there is nothing at `from`.
-fn copy_and_digest(from: PathBuf, to: PathBuf) -> io::Result<Option<Sha256>> {
+fn copy_and_digest<W: Write>(from: &Path, to: impl FnOnce() -> io::Result<W>) -> io::Result<Option<Sha256>> {
     let mut from = match File::open(from) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    let mut to = File::create(to)?;
+    let mut to = to()?;
     let mut hasher = sha2::Sha256::new();
     let mut chunk = vec![0; CHUNK_BYTES];
     loop {
@@ -123,16 +204,13 @@ fn copy_and_digest(from: PathBuf, to: PathBuf) -> io::Result<Option<Sha256>> {
 }
 
 /// Writes the whole file beside its place, makes it durable and moves it there: a reader sees all of it or nothing.
-fn write_durably(path: PathBuf, bytes: &[u8]) -> io::Result<()> {
-    if path.try_exists()? {
-        return Ok(());
-    }
+fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().expect("a blob's path has a folder");
     fs::create_dir_all(folder)?;
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
-    file.persist(&path)?;
+    file.persist(path)?;
     // The folder's entry must reach the disk too, or a power cut could take the blob away under its row.
     File::open(folder)?.sync_all()
 }
@@ -174,7 +252,7 @@ mod tests {
         assert!(!storage.contains(digest).await.unwrap());
     }
 
-    /// Bytes that changed on disk are refused, not served.
+    /// Bytes that changed on disk are refused: not served, not copied, and not taken for what is being stored.
     #[tokio::test]
     async fn a_damaged_blob_is_refused() {
         let (directory, storage) = store();
@@ -191,6 +269,37 @@ mod tests {
             storage.copy_to(digest, copy).await,
             Err(Error::Damaged { .. })
         ));
+        assert!(matches!(
+            storage.put(Bytes::from_static(b"hello")).await,
+            Err(Error::Damaged { .. })
+        ));
+    }
+
+    /// Pages follow each other without a gap, in the order of digests, and hold nothing but blobs.
+    #[tokio::test]
+    async fn blobs_are_listed_page_by_page() {
+        let (directory, storage) = store();
+        let mut digests = Vec::new();
+        for number in 0..7_u8 {
+            digests.push(storage.put(vec![number; 3].into()).await.unwrap());
+        }
+        digests.sort_unstable_by_key(Sha256::hex);
+        let folder = directory.path().join(layout::key(digests[0]));
+        fs::write(folder.with_file_name(".tmp123"), "half a blob").unwrap();
+        fs::write(directory.path().join("00notes"), "").unwrap();
+        for page in 1..9 {
+            let (mut found, mut after) = (Vec::new(), None);
+            loop {
+                let listed = storage.list(after, page).await.unwrap();
+                assert!(listed.len() <= page && listed.iter().all(|blob| blob.bytes == 3));
+                found.extend(listed.iter().map(|blob| blob.digest));
+                match listed.last() {
+                    Some(last) => after = Some(last.digest),
+                    None => break,
+                }
+            }
+            assert_eq!(found, digests, "{page} at a time");
+        }
     }
 
     /// A copy is the blob, however many chunks it has; of what is not here nothing is made.

@@ -3,9 +3,11 @@
 mod database;
 pub mod github_stand_in;
 pub mod pursuit_stand_in;
+mod s3;
 mod ssh;
 
 pub use database::{TestDb, postgres, sqlite};
+pub use s3::S3Server;
 pub use ssh::{SshKey, ssh_key};
 
 /// Writes a test once and runs it on SQLite and on PostgreSQL, each with a fresh database.

@@ -5,6 +5,7 @@ mod git;
 mod health;
 mod issues;
 mod sources;
+mod storage;
 mod trust;
 
 use std::{
@@ -27,6 +28,7 @@ pub use documentation::Documentation;
 pub use git::Git;
 pub use health::Health;
 pub use sources::Sources;
+pub use storage::Storage;
 pub use trust::{GitHub, Trustees};
 
 /// Every value in force. Unknown keys are refused, because a typo in a limit should not be silent.
@@ -55,6 +57,8 @@ pub struct Config {
     pub schedules: Schedules,
     /// The `[sources]` section.
     pub sources: Sources,
+    /// The `[storage]` section.
+    pub storage: Storage,
     /// The `[compilers]` section.
     pub compilers: Compilers,
     /// The `[trustees]` section.
@@ -77,6 +81,7 @@ impl Default for Config {
             package_sets: PackageSets::default(),
             schedules: Schedules::default(),
             sources: Sources::default(),
+            storage: Storage::default(),
             compilers: Compilers::default(),
             trustees: Trustees::default(),
             worker: Worker::default(),
@@ -313,8 +318,8 @@ impl Config {
                 rule: "given as url or as url_file, not both",
             });
         }
-        self.check_webhook()?;
-        Ok(())
+        self.storage.check()?;
+        self.check_webhook()
     }
 
     /// The database's URL, from wherever it is configured.

@@ -30,13 +30,7 @@ pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
                 "SQLite opens"
             };
             report("database", Ok(place.to_owned()));
-            let written = stores.storage.put("docketd doctor\n".into()).await;
-            report(
-                "storage",
-                written
-                    .map(|_| "a blob can be written".to_owned())
-                    .map_err(|error| format!("{error}")),
-            );
+            report("storage", storage(&stores).await);
             for (repository, result) in remotes(config, &stores).await {
                 report(&format!("remote of the {repository}"), result);
             }
@@ -94,6 +88,17 @@ pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// Writes a blob and removes it: a key may be allowed one and not the other. No tarball has these bytes.
+async fn storage(stores: &Stores) -> Result<String, String> {
+    let told = |error| format!("{:#}", anyhow::Error::from(error));
+    let blob = stores.storage.put("docketd doctor\n".into()).await;
+    stores.storage.remove(blob.map_err(told)?).await.map_err(told)?;
+    Ok(format!(
+        "a blob can be written to and removed from the {}",
+        stores.storage.describe()
+    ))
 }
 
 /// How far each repository is pushed, and what is wrong with its remote.

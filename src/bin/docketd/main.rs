@@ -50,7 +50,11 @@ fn main() -> ExitCode {
                         error,
                         docket_db::Error::UnknownScheme | docket_db::Error::Unreachable { .. }
                     )
-                });
+                })
+                || matches!(
+                    error.downcast_ref::<docket_storage::Error>(),
+                    Some(docket_storage::Error::Bucket { .. })
+                );
             ExitCode::from(if configuration { EXIT_CONFIG } else { 1 })
         }
     }

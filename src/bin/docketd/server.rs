@@ -41,7 +41,8 @@ impl Stores {
         std::fs::create_dir_all(&config.data_dir)
             .with_context(|| format!("the data directory {} cannot be made", config.data_dir.display()))?;
         let db = Db::connect(&config.database_url()?).await?;
-        let storage = Storage::local(config.data_dir.join("blobs"))?;
+        let storage = config.storage.open(&config.data_dir)?;
+        storage.reach().await?;
         let views = GitViews::new(config.data_dir.join("git"), db.clone(), storage.clone());
         let tarballs = Tarballs::new(db.clone(), storage.clone())?;
         Ok(Self {

@@ -14,8 +14,8 @@ use docket_core::time::Timestamp;
 use docket_index::tarballs::Tarballs;
 use docket_jobs::worker::{self, Config, Handler};
 use docket_jobs::{Clock, Job, JobFilter, Jobs, Level, LineFilter, LogLine, NewJob, Order};
-use docket_storage::Storage;
-use docket_test_support::TestDb;
+use docket_storage::{S3Limits, S3Settings, Storage};
+use docket_test_support::{S3Server, TestDb};
 use docket_worker::WorkerState;
 use docket_worker::compiler::Compilers;
 use docket_worker::license::LicenseDetector;
@@ -127,6 +127,27 @@ impl Registry {
             dir,
             shutdown: CancellationToken::new(),
         }
+    }
+
+    /// Takes blobs to and from the bucket of `server` instead of the folder.
+    pub(crate) fn use_bucket(&mut self, server: &S3Server) {
+        let storage = Storage::s3(&S3Settings {
+            endpoint: server.endpoint(),
+            bucket: S3Server::BUCKET.to_owned(),
+            region: "us-east-1".to_owned(),
+            access_key_id: S3Server::ACCESS_KEY_ID.to_owned(),
+            secret_access_key: S3Server::SECRET_ACCESS_KEY.to_owned(),
+            path_style: true,
+            allow_http: true,
+            public_url: None,
+            limits: S3Limits {
+                retry_pauses: vec![Duration::from_millis(10)],
+                ..S3Limits::default()
+            },
+        })
+        .unwrap();
+        self.state.tarballs = Tarballs::new(self.jobs.db().clone(), storage.clone()).unwrap();
+        self.state.storage = storage;
     }
 
     /// Starts a worker with the real handlers.
