@@ -30,7 +30,7 @@ use crate::state::WorkerState;
 use crate::work_dir;
 use request::Standing;
 
-pub(crate) use install::{Build as Installed, REGISTRY, find_tarball, install};
+pub(crate) use install::{Build as Installed, REGISTRY, STORAGE, find_tarball, install};
 pub(crate) use plan::{Plan, describe};
 
 /// The kind of publish jobs.

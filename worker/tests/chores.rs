@@ -6,14 +6,18 @@
 #[path = "publish/registry.rs"]
 mod registry;
 
+use std::fs::File;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use docket_core::digest::Sha256;
+use docket_core::operation::Publish;
 use docket_core::time::Timestamp;
 use docket_github::{Client, Config, Limits};
+use docket_index::blobs;
 use docket_jobs::{Actor, Job, JobFilter, NewJob, Order, Role};
 use docket_test_support::github_stand_in::{Fault, GitHubStandIn, STAND_IN_TOKEN};
-use docket_test_support::{TestDb, on_both_databases};
+use docket_test_support::{S3Server, TestDb, on_both_databases};
 use docket_worker::chores;
 use registry::{Ended, Registry};
 
@@ -100,7 +104,152 @@ impl World {
     }
 }
 
+/// Stores `text` as if that had been done so many hours ago.
+async fn store(registry: &Registry, text: &str, hours_ago: u64) -> Sha256 {
+    let digest = registry.state.storage.put(text.to_owned().into()).await.unwrap();
+    age(registry, digest, hours_ago);
+    digest
+}
+
+/// Makes a blob look as if it had been stored so many hours ago.
+fn age(registry: &Registry, digest: Sha256, hours: u64) {
+    let path = registry.blobs.join(key(digest));
+    let at = SystemTime::now() - Duration::from_secs(hours * 3600);
+    File::options()
+        .write(true)
+        .open(path)
+        .unwrap()
+        .set_modified(at)
+        .unwrap();
+}
+
+/// Where a store has a blob.
+fn key(digest: Sha256) -> String {
+    let hex = digest.hex();
+    format!("{}/{}/{hex}", &hex[0..2], &hex[2..4])
+}
+
+async fn is_there(registry: &Registry, digest: Sha256) -> bool {
+    registry.state.storage.contains(digest).await.unwrap()
+}
+
+/// The digest of a published version's tarball.
+async fn tarball(registry: &Registry, name: &str) -> Sha256 {
+    let metadata = registry.metadata(name).await.unwrap();
+    metadata.published.values().next().unwrap().hash
+}
+
+/// A package that is not published yet.
+fn demo(registry: &Registry) -> Publish {
+    let demo = registry.source("demo");
+    demo.manifest("1.0.0", r#"{"prelude":">=1.0.0 <2.0.0"}"#)
+        .write("src/Demo.purs", "module Demo where\nimport Prelude\n");
+    demo.tag("1.0.0")
+}
+
 on_both_databases! {
+    /// Of the blobs that nothing names the old ones are removed, and it is said how many and how large they were. What is young, or a
+    /// version's tarball, stays, however old it is; and there is more than one page of them.
+    async fn old_blobs_that_nothing_names_are_removed(db: TestDb) {
+        let world = World::start(&db).await;
+        let registry = &world.registry;
+        let named = tarball(registry, "prelude").await;
+        age(registry, named, 1_000);
+        let mut garbage = Vec::new();
+        for number in 0..600 {
+            garbage.push(store(registry, &format!("{number:>10}"), 25).await);
+        }
+        let young = store(registry, "young", 23).await;
+        let ended = world.run("clean-up").await;
+        assert!(ended.assert_succeeded().log().contains("Removed 600 blobs that nothing names, 6000 bytes."), "{}", ended.log());
+        for digest in garbage {
+            assert!(!is_there(registry, digest).await);
+        }
+        assert!(is_there(registry, named).await && is_there(registry, young).await);
+    }
+
+    /// In a bucket as in a folder; what else is in it is left alone.
+    async fn a_bucket_is_cleaned_up(db: TestDb) {
+        let server = S3Server::start();
+        let mut registry = Registry::new(&db).await;
+        registry.use_bucket(&server);
+        let pings: chores::Pings = Arc::new(|_| None);
+        let mut handlers = docket_worker::handlers(&registry.state);
+        handlers.extend(chores::handlers(&registry.state, &pings, None));
+        registry.work_with_all(handlers);
+        let source = registry.source("prelude");
+        source.manifest("1.0.0", "{}").write("src/Prelude.purs", "module Prelude where\n");
+        registry.publish(&source.tag("1.0.0")).await.assert_succeeded();
+        let named = tarball(&registry, "prelude").await;
+        let garbage = Sha256::of(b"garbage");
+        server.fill(["README", &key(named), &key(garbage)].map(ToOwned::to_owned).into_iter());
+        let young = registry.state.storage.put("young".into()).await.unwrap();
+        let task = NewJob::new("clean-up", "{}".to_owned(), "clean-up".to_owned());
+        let ended = registry.run(&task).await;
+        assert!(ended.assert_succeeded().log().contains("Removed 1 blobs"), "{}", ended.log());
+        assert!(!is_there(&registry, garbage).await);
+        assert!(is_there(&registry, named).await && is_there(&registry, young).await);
+        assert!(server.object("README").is_some());
+    }
+
+    /// In an empty registry nothing can be told from garbage: it may be what an import stores, however long that takes.
+    async fn nothing_is_removed_before_there_is_anything(db: TestDb) {
+        let registry = Registry::new(&db).await;
+        let pings: chores::Pings = Arc::new(|_| None);
+        registry.work_with_all(chores::handlers(&registry.state, &pings, None));
+        let blob = store(&registry, "imported", 1_000).await;
+        let task = NewJob::new("clean-up", "{}".to_owned(), "clean-up".to_owned());
+        registry.run(&task).await.assert_succeeded();
+        assert!(is_there(&registry, blob).await);
+    }
+
+    /// Bytes that somebody is about to name stay, though they are old and nothing names them; when nothing came of it in a day, they go.
+    async fn what_is_held_stays(db: TestDb) {
+        let world = World::start(&db).await;
+        let registry = &world.registry;
+        let (now, blob) = (registry.jobs.clock().now(), store(registry, "garbage again", 1_000).await);
+        for (hours_ago, stays) in [(23, true), (25, false)] {
+            let mut tx = db.db.write().await.unwrap();
+            assert!(blobs::hold(&mut tx, blob, now.plus_millis(-hours_ago * 3_600_000)).await.unwrap());
+            tx.commit().await.unwrap();
+            world.run("clean-up").await.assert_succeeded();
+            assert_eq!(is_there(registry, blob).await, stays, "held {hours_ago} hours ago");
+        }
+    }
+
+    /// A version can be published though its bytes have been garbage for long; but while they are being removed it waits, and no row
+    /// comes without its blob.
+    async fn garbage_can_be_published(db: TestDb) {
+        // The same source gives the same tarball anywhere.
+        let db_elsewhere = docket_test_support::sqlite().await;
+        let elsewhere = World::start(&db_elsewhere).await.registry;
+        elsewhere.publish(&demo(&elsewhere)).await.assert_succeeded();
+        let digest = tarball(&elsewhere, "demo").await;
+        let bytes = elsewhere.state.storage.find(digest).await.unwrap().unwrap();
+
+        let world = World::start(&db).await;
+        let registry = &world.registry;
+        let operation = demo(registry);
+        registry.state.storage.put(bytes).await.unwrap();
+        age(registry, digest, 1_000);
+        let now = registry.jobs.clock().now();
+        let mut tx = db.db.write().await.unwrap();
+        assert!(blobs::condemn(&mut tx, digest, now).await.unwrap());
+        tx.commit().await.unwrap();
+        let waited = registry.publish(&operation).await;
+        assert_eq!(waited.code(), Some("unavailable"), "{}", waited.log());
+        assert!(waited.log().contains("being removed by the clean-up"), "{}", waited.log());
+        assert!(registry.metadata("demo").await.is_none());
+
+        let mut tx = db.db.write().await.unwrap();
+        blobs::release(&mut tx, digest, now).await.unwrap();
+        tx.commit().await.unwrap();
+        registry.publish(&operation).await.assert_succeeded();
+        assert_eq!(tarball(registry, "demo").await, digest);
+        world.run("clean-up").await.assert_succeeded();
+        assert!(is_there(registry, digest).await);
+    }
+
     /// A tag of the last days that names a new version is published; old ones, known ones and other tags are left alone.
     async fn a_new_tag_is_published(db: TestDb) {
         let world = World::start(&db).await;

@@ -206,6 +206,8 @@ pub async fn import(
     }
 
     let mut tx = db.write().await?;
+    // Nothing is published between the look whether the registry is empty and the end.
+    changes::lock(&mut tx).await?;
     if let Some(TarballSource::Url(url)) = &sources.tarballs {
         tarball_source::replace(&mut tx, url).await?;
     }

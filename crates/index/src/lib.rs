@@ -3,6 +3,7 @@
 //! The database is the system of record. What clients read elsewhere, the git repositories and the HTTP index,
 //! is made from it: see [`git`] and ARCHITECTURE.md, "What is true where".
 
+pub mod blobs;
 mod builds;
 mod dependants;
 pub mod export;
@@ -74,6 +75,12 @@ pub const TABLES: Product = Product {
             name: "0005_foreign_tags",
             sqlite: include_str!("../../../migrations/registry/sqlite/0005_foreign_tags.sql"),
             postgres: include_str!("../../../migrations/registry/postgres/0005_foreign_tags.sql"),
+        },
+        Migration {
+            version: 6,
+            name: "0006_blob_hold",
+            sqlite: include_str!("../../../migrations/registry/sqlite/0006_blob_hold.sql"),
+            postgres: include_str!("../../../migrations/registry/postgres/0006_blob_hold.sql"),
         },
     ],
 };

@@ -1,6 +1,7 @@
 //! The queries on the registry tables, one function each.
 
 pub mod bases;
+pub mod blob_holds;
 pub mod builds;
 pub mod changes;
 pub mod package_sets;

@@ -1,4 +1,6 @@
-//! Removing what nobody needs any more: old ticks of timetables, and what killed workers left behind.
+//! Removing what nobody needs any more: old ticks of timetables, what killed workers left behind, and blobs that nothing names.
+
+mod blobs;
 
 use docket_jobs::{Failure, Run};
 
@@ -21,6 +23,11 @@ pub(super) async fn run(state: &WorkerState, run: &Run) -> Result<(), Failure> {
         .map_err(PublishError::local("remove old work directories"))?;
     run.log.info(format!(
         "Removed {ticks} old ticks and {dirs} work directories of workers that were killed."
+    ));
+    let removed = blobs::remove_unnamed(state, run).await?;
+    run.log.info(format!(
+        "Removed {} blobs that nothing names, {} bytes.",
+        removed.blobs, removed.bytes
     ));
     Ok(())
 }

@@ -1,8 +1,10 @@
 //! The end of the story: the blob first, then the rows that name it (steps 22 to 24).
 
+use docket_core::digest::Sha256;
 use docket_core::metadata::PublishedVersion;
-use docket_index::{ByJob, Publication};
-use docket_jobs::Run;
+use docket_db::Tx;
+use docket_index::{ByJob, Publication, blobs};
+use docket_jobs::{Failure, Run};
 
 use super::Candidate;
 use super::install::STORAGE;
@@ -23,6 +25,13 @@ pub(super) async fn record(
     tarball: Tarball,
 ) -> Result<(), PublishError> {
     let bytes = tarball.size_bytes();
+    let now = || run.jobs().clock().now();
+    // No effect of the job yet: until the rows are written it can be cancelled.
+    let mut tx = run.jobs().db().write().await?;
+    if !blobs::hold(&mut tx, Sha256::of(&tarball.bytes), now()).await? {
+        return Err(being_removed());
+    }
+    tx.commit().await?;
     let hash = state
         .storage
         .put(tarball.bytes)
@@ -35,7 +44,11 @@ pub(super) async fn record(
         published_time: candidate.fetched_at,
         git_ref: String::new(),
     };
-    let documentation = commit(state, run, candidate, plan, &entry).await?;
+    let mut tx = run.begin().await?;
+    if !blobs::keep(&mut tx, hash, now()).await? {
+        return Err(being_removed());
+    }
+    let documentation = commit(state, run, tx, candidate, plan, &entry).await?;
     run.log.notice(format!(
         "Successfully uploaded {}@{}.",
         candidate.manifest.name, candidate.manifest.version
@@ -44,12 +57,21 @@ pub(super) async fn record(
     Ok(())
 }
 
-/// Records metadata and index line in one transaction, which only the current attempt of the job can commit, together with what follows.
+/// The clean-up is at work on bytes like these, which nothing names yet: a moment later they can be stored again.
+fn being_removed() -> PublishError {
+    PublishError::Stopped(Failure::Unavailable {
+        detail: "The same bytes are being removed by the clean-up.".to_owned(),
+        cause: None,
+    })
+}
+
+/// Records metadata and index line in `tx`, which only the current attempt of the job can commit, together with what follows.
 ///
 /// Returns what to tell of the documentation.
 pub(super) async fn commit(
     state: &WorkerState,
     run: &Run,
+    mut tx: Tx,
     candidate: &Candidate,
     plan: &Plan,
     entry: &PublishedVersion,
@@ -62,7 +84,6 @@ pub(super) async fn commit(
             at: run.jobs().clock().now(),
         },
     };
-    let mut tx = run.begin().await?;
     match docket_index::publish(&mut tx, &publication).await {
         Ok(()) => {}
         Err(docket_index::PublishError::UnsatisfiedDependencies { missing, .. }) => {

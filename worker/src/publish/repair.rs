@@ -47,7 +47,8 @@ pub(super) async fn repair(
         }
         .into());
     }
-    let documentation = record::commit(state, run, candidate, plan, entry).await?;
+    let tx = run.begin().await?;
+    let documentation = record::commit(state, run, tx, candidate, plan, entry).await?;
     run.log.notice(format!("{name}@{version} is in the index now."));
     run.log.notice(documentation);
     Ok(())

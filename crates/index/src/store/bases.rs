@@ -41,6 +41,13 @@ pub async fn insert(tx: &mut Tx, repository: Repository, base: &Base) -> Result<
     Ok(())
 }
 
+/// True when `digest` is that of a repository's history.
+pub async fn is_bundle(tx: &mut Tx, digest: Sha256) -> Result<bool, Error> {
+    const SQL: &str = "SELECT count(*) FROM repository_base WHERE bundle = $1";
+    let count: i64 = on!(tx, conn => sqlx::query_scalar(SQL).bind(digest.to_string()).fetch_one(conn))?;
+    Ok(count > 0)
+}
+
 /// True when any repository was imported with its history.
 pub async fn any(tx: &mut Tx) -> Result<bool, Error> {
     const SQL: &str = "SELECT count(*) FROM repository_base";
