@@ -17,8 +17,10 @@ else
     echo "installing moto into .tools/moto"
     # A Python environment cannot be moved, so the copy of the pins comes last: without it there is none.
     rm -rf "$moto"
-    python3 -m venv "$moto"
-    "$moto/bin/pip" install --quiet --disable-pip-version-check --requirement "$pins"
+    if ! { python3 -m venv "$moto" && "$moto/bin/pip" install --quiet --disable-pip-version-check --requirement "$pins"; }; then
+        echo "tests/tools.sh: moto could not be installed; it needs Python with venv (Debian: python3-venv) and a Python package index" >&2
+        exit 1
+    fi
     cp "$pins" "$moto/requirements.txt"
 fi
 
