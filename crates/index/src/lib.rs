@@ -3,6 +3,7 @@
 //! The database is the system of record. What clients read elsewhere, the git repositories and the HTTP index,
 //! is made from it: see [`git`] and ARCHITECTURE.md, "What is true where".
 
+mod audit;
 pub mod blobs;
 mod builds;
 mod dependants;
@@ -21,6 +22,7 @@ mod unpublish;
 
 use docket_db::{Migration, Product};
 
+pub use audit::{AuditError, audit};
 pub use builds::{commit_metadata, record_build};
 pub use dependants::{Dependant, list_dependants, list_sets_holding};
 pub use job_change::ByJob;

@@ -376,4 +376,32 @@ on_both_databases! {
         assert_eq!(report.tarballs, 1);
         assert_eq!(home.storage.find(Sha256::of(b"right")).await.unwrap(), Some(Bytes::from_static(b"right")));
     }
+
+    /// An audit finds nothing after a publish, and each kind of planted damage by name.
+    async fn an_audit_finds_planted_damage(db: TestDb) {
+        const STALE: &str = "1 packages have a file in the repositories that is not what their rows say: demo";
+        let home = open(&db).await;
+        let demo = manifest("demo", "1.0.0", &[]);
+        record(&db, &demo).await.unwrap();
+        let audit = async || docket_index::audit(&db.db, &home.storage).await.unwrap();
+        assert_eq!(audit().await, ["1 versions have no tarball: demo@1.0.0"]);
+        let digest = home.storage.put(demo.to_line().into()).await.unwrap();
+        assert_eq!(audit().await, Vec::<String>::new());
+        for damage in [
+            "UPDATE package_version SET compilers = '[\"0.15.10\"]'",
+            "UPDATE package_version SET manifest = NULL",
+        ] {
+            let mut tx = db.db.write().await.unwrap();
+            docket_db::execute!(&mut tx, docket_db::sqlx::query(damage)).unwrap();
+            tx.commit().await.unwrap();
+            assert_eq!(audit().await, [STALE], "{damage}");
+            let mut tx = db.db.write().await.unwrap();
+            let repair = "UPDATE package_version SET compilers = '[\"0.15.15\"]', manifest = $1";
+            docket_db::execute!(&mut tx, docket_db::sqlx::query(repair).bind(demo.to_line())).unwrap();
+            tx.commit().await.unwrap();
+            assert_eq!(audit().await, Vec::<String>::new());
+        }
+        home.storage.remove(digest).await.unwrap();
+        assert_eq!(audit().await, ["1 versions have no tarball: demo@1.0.0"]);
+    }
 }

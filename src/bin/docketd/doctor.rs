@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use docket_index::PushState;
+use docket_jobs::{Clock, Jobs};
 use docket_worker::{compiler::Compilers, sandbox::Sandbox};
 
 use crate::{config::Config, server::Stores};
@@ -31,6 +32,8 @@ pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
             };
             report("database", Ok(place.to_owned()));
             report("storage", storage(&stores).await);
+            report("jobs", jobs(&stores).await);
+            report("packages", packages(&stores).await);
             for (repository, result) in remotes(config, &stores).await {
                 report(&format!("remote of the {repository}"), result);
             }
@@ -99,6 +102,34 @@ async fn storage(stores: &Stores) -> Result<String, String> {
         "a blob can be written to and removed from the {}",
         stores.storage.describe()
     ))
+}
+
+/// Whether the job tables keep what docs/jobs.md promises.
+async fn jobs(stores: &Stores) -> Result<String, String> {
+    let jobs = Jobs::new(stores.db.clone(), Clock::system());
+    let found = jobs.audit().await.map_err(|error| before_migration(&error))?;
+    if found.is_empty() {
+        return Ok("every log is whole, no lock has two holders, nobody waits for nothing".to_owned());
+    }
+    Err(format!("{}; see docs/jobs.md for what this breaks", found.join("; ")))
+}
+
+/// Whether rows, repositories and tarballs agree.
+async fn packages(stores: &Stores) -> Result<String, String> {
+    let found = docket_index::audit(&stores.db, &stores.storage).await;
+    let found = found.map_err(|error| before_migration(&error))?;
+    if found.is_empty() {
+        return Ok("rows, repositories and tarballs agree".to_owned());
+    }
+    Err(format!(
+        "{}; restore what is missing from a backup, or publish it again",
+        found.join("; ")
+    ))
+}
+
+/// Before the first start there are no tables.
+fn before_migration(error: &dyn std::error::Error) -> String {
+    format!("{error}; run `docketd migrate` first if this is a new database")
 }
 
 /// How far each repository is pushed, and what is wrong with its remote.

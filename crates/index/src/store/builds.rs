@@ -135,6 +135,13 @@ pub async fn put_pending(tx: &mut Tx, name: &PackageName) -> Result<(), Error> {
     Ok(())
 }
 
+/// Returns the packages whose metadata file is to be committed.
+pub(crate) async fn list_pending(tx: &mut Tx) -> Result<Vec<PackageName>, Error> {
+    const SQL: &str = "SELECT name FROM metadata_pending ORDER BY name";
+    let names: Vec<String> = on!(tx, conn => sqlx::query_scalar(SQL).fetch_all(conn))?;
+    decode_names(names)
+}
+
 /// Takes the notes of up to `limit` packages away and returns their names, sorted.
 pub async fn take_pending(tx: &mut Tx, limit: i64) -> Result<Vec<PackageName>, Error> {
     const SQL: &str = "
@@ -143,6 +150,10 @@ pub async fn take_pending(tx: &mut Tx, limit: i64) -> Result<Vec<PackageName>, E
         RETURNING name";
     let mut names: Vec<String> = on!(tx, conn => sqlx::query_scalar(SQL).bind(limit).fetch_all(conn))?;
     names.sort();
+    decode_names(names)
+}
+
+fn decode_names(names: Vec<String>) -> Result<Vec<PackageName>, Error> {
     names
         .into_iter()
         .map(|name| {

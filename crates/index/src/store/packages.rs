@@ -299,6 +299,23 @@ pub async fn find_by_hash(tx: &mut Tx, hash: Sha256) -> Result<Option<(String, S
     on!(tx, conn => sqlx::query_as(SQL).bind(hash.to_string()).fetch_optional(conn))
 }
 
+/// Returns every published version, as `name@version`, with the digest of its tarball.
+pub(crate) async fn list_hashes(tx: &mut Tx) -> Result<Vec<(String, Sha256)>, Error> {
+    const SQL: &str = "
+        SELECT name || '@' || version, hash FROM package_version
+        WHERE hash IS NOT NULL
+        ORDER BY name, major, minor, patch";
+    let rows: Vec<(String, String)> = on!(tx, conn => sqlx::query_as(SQL).fetch_all(conn))?;
+    rows.into_iter()
+        .map(|(version, hash)| {
+            let hash = hash
+                .parse()
+                .map_err(Error::corrupt("package_version", "hash", &version))?;
+            Ok((version, hash))
+        })
+        .collect()
+}
+
 /// What the solver needs to know of one version.
 #[derive(Debug, sqlx::FromRow)]
 pub struct ManifestRow {
