@@ -71,6 +71,7 @@ async fn latencies(at_once: u32, pause: Duration) -> anyhow::Result<Vec<Duration
         tarballs: Tarballs::new(db, storage)?,
         authority: docket_api::Authority::default(),
         schedules: Arc::from([]),
+        kinds: Arc::from(["publish"]),
         webhook: None,
         public_url: Arc::from(url.as_str()),
         stopping: stopping.clone(),

@@ -147,6 +147,16 @@ impl Authority {
         Ok(Some(Admitted { actor, form: None }))
     }
 
+    /// Returns the trustee whose token comes with the request, for what nobody else may do: `what`, such as `cancel a job`.
+    pub(crate) async fn trustee(&self, headers: &HeaderMap, what: &str) -> Result<Actor, Problem> {
+        let admitted = self.bearer(headers).await?;
+        admitted.map(|admitted| admitted.actor).ok_or_else(|| {
+            Problem::new(StatusCode::UNAUTHORIZED, "token-required", "Token required").detail(format!(
+                "Only trustees can {what}: send `Authorization: Bearer TOKEN`."
+            ))
+        })
+    }
+
     fn check(&self, signed: &Signed, candidates: &Candidates, here: Here<'_>) -> Result<Admitted, Problem> {
         for skipped in candidates.skipped() {
             tracing::warn!("{skipped}");

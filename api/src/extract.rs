@@ -1,14 +1,16 @@
 //! Parts of a request, with refusals as problem documents instead of axum's plain texts.
 
 use axum::{
+    body::Bytes,
     extract::{
-        FromRequestParts,
+        FromRequest, FromRequestParts, Request,
         rejection::{PathRejection, QueryRejection},
         ws::rejection::WebSocketUpgradeRejection,
     },
     http::StatusCode,
 };
 use docket_http::Problem;
+use serde::de::DeserializeOwned;
 
 use crate::error::ApiError;
 
@@ -21,6 +23,35 @@ pub(crate) struct Path<T>(pub(crate) T);
 #[derive(Debug, FromRequestParts)]
 #[from_request(via(axum::extract::Query), rejection(ApiError))]
 pub(crate) struct Query<T>(pub(crate) T);
+
+/// The body, as JSON, whatever its media type says: `curl -d` calls it a form.
+#[derive(Debug)]
+pub(crate) struct JsonBody<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let bytes =
+            Bytes::from_request(request, state)
+                .await
+                .map_err(|rejection| match rejection.status() {
+                    StatusCode::PAYLOAD_TOO_LARGE => {
+                        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "Body too large")
+                    }
+                    _ => invalid_body(rejection.body_text()),
+                })?;
+        serde_json::from_slice(&bytes)
+            .map(Self)
+            .map_err(|error| invalid_body(error).into())
+    }
+}
+
+/// The body is not what this address takes.
+pub(crate) fn invalid_body(reason: impl std::fmt::Display) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "invalid-body", "Invalid body")
+        .detail(format!("The body does not fit: {reason}."))
+}
 
 impl From<PathRejection> for ApiError {
     /// A segment that is no text names nothing that could be here.

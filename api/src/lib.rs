@@ -3,11 +3,13 @@
 //! [`v1`] speaks to released clients, so its bodies and statuses are fixed by registry.md §1; everything else answers errors as problem+json.
 
 mod authority;
+mod control;
 mod error;
 mod extract;
 mod git_http;
 mod github_webhook;
 mod index_files;
+mod job_kinds;
 mod logs;
 mod metrics;
 mod packages;
@@ -42,6 +44,8 @@ pub struct ApiState {
     pub authority: Authority,
     /// The timetables that the workers keep.
     pub schedules: Arc<[Schedule]>,
+    /// The kinds of jobs that there are.
+    pub kinds: Arc<[&'static str]>,
     /// Who tells us of issues, if anybody does.
     pub webhook: Option<Arc<Webhook>>,
     /// The address under which people reach this server, without a slash at the end.
@@ -82,6 +86,8 @@ pub fn router(state: ApiState) -> Router {
     let beside_v1 = Router::new()
         .merge(logs::routes())
         .merge(pages::routes())
+        .merge(control::routes())
+        .merge(job_kinds::routes())
         .merge(schedules::routes())
         .merge(metrics::routes())
         .merge(index_files::routes())

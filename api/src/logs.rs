@@ -123,11 +123,11 @@ async fn log_page(
     Ok(Json(page))
 }
 
-fn parse_id(text: &str) -> Result<JobId, Problem> {
+pub(crate) fn parse_id(text: &str) -> Result<JobId, Problem> {
     text.parse().map_err(|_| no_such_job())
 }
 
-fn no_such_job() -> Problem {
+pub(crate) fn no_such_job() -> Problem {
     Problem::not_found("There is no job with this id.")
 }
 

@@ -68,12 +68,10 @@ struct JobView {
 async fn home(State(state): State<ApiState>) -> Result<Response, ApiError> {
     let mut tx = state.jobs.db().read().await?;
     let filter = JobFilter {
-        since: docket_core::time::Timestamp::from_millis(0),
-        until: docket_core::time::Timestamp::MAX,
         include_finished: true,
-        kinds: &[],
         order: Order::Descending,
         limit: RECENT_JOBS,
+        ..JobFilter::default()
     };
     let jobs = state.jobs.list(&mut tx, &filter).await?;
     let packages = docket_index::list_names(&mut tx).await?.len();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     extract::State,
-    http::{HeaderMap, StatusCode},
+    http::HeaderMap,
     routing::{get, post},
 };
 use docket_core::time::Timestamp;
@@ -67,12 +67,7 @@ async fn run(
     Path(task): Path<String>,
     headers: HeaderMap,
 ) -> Result<Json<Accepted>, ApiError> {
-    let Some(admitted) = authority.bearer(&headers).await? else {
-        let problem = Problem::new(StatusCode::UNAUTHORIZED, "token-required", "Token required");
-        return Err(problem
-            .detail("Only trustees can run a scheduled task: send `Authorization: Bearer TOKEN`.")
-            .into());
-    };
+    let trustee = authority.trustee(&headers, "run a scheduled task").await?;
     let Some(schedule) = schedules.iter().find(|schedule| schedule.task == task) else {
         let tasks: Vec<_> = schedules.iter().map(|schedule| schedule.task).collect();
         let detail = format!(
@@ -81,7 +76,7 @@ async fn run(
         );
         return Err(Problem::not_found(detail).into());
     };
-    let enqueued = jobs.run_task(schedule.task, admitted.actor).await?;
+    let enqueued = jobs.run_task(schedule.task, trustee).await?;
     Ok(Json(Accepted {
         job_id: enqueued.job.to_string(),
     }))

@@ -4,6 +4,7 @@
 //! everything else as fatal. Errors are plain text, which clients print, or problem+json for those who ask for JSON.
 
 mod body;
+mod job_filter;
 mod job_object;
 mod jobs;
 mod package_sets;

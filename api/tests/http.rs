@@ -2,10 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "http/control.rs"]
+mod control;
 #[path = "http/git.rs"]
 mod git;
 #[path = "http/health.rs"]
 mod health;
+#[path = "http/job_kinds.rs"]
+mod job_kinds;
+#[path = "http/job_list.rs"]
+mod job_list;
 #[path = "http/jobs.rs"]
 mod jobs;
 #[path = "http/logs.rs"]

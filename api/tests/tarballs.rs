@@ -88,6 +88,7 @@ async fn registry(db: &TestDb, url: &str, storage: Storage, folder: &Path) -> Ro
         views: GitViews::new(folder.join("git"), db.db.clone(), storage),
         authority: docket_api::Authority::default(),
         schedules: Arc::from([]),
+        kinds: Arc::from([]),
         webhook: None,
         public_url: "http://docket.invalid".into(),
         stopping: CancellationToken::new(),

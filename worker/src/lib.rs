@@ -47,3 +47,22 @@ pub fn handlers(state: &WorkerState) -> Vec<docket_jobs::worker::Handler> {
     }
     handlers
 }
+
+/// Returns the kinds of all jobs that this crate runs, those of [`handlers`] first.
+#[must_use]
+pub fn kinds() -> Vec<&'static str> {
+    let mut kinds = vec![
+        publish::KIND,
+        unpublish::KIND,
+        transfer::KIND,
+        package_set::KIND,
+        matrix::KIND,
+        matrix::PLAN_KIND,
+        matrix::COMMIT_KIND,
+        documentation::KIND,
+        push::KIND,
+        github_issue::KIND,
+    ];
+    kinds.extend(chores::schedules(true).iter().map(|schedule| schedule.task));
+    kinds
+}

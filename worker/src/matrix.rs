@@ -23,7 +23,7 @@ use crate::rejection::Rejection;
 use crate::state::WorkerState;
 use crate::work_dir;
 
-pub use plan::{greet_compiler, handler as plan_handler, plan_after};
+pub use plan::{KIND as PLAN_KIND, greet_compiler, handler as plan_handler, plan_after};
 
 /// The kind of matrix jobs.
 pub const KIND: &str = "matrix";

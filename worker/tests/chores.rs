@@ -15,7 +15,7 @@ use docket_core::operation::Publish;
 use docket_core::time::Timestamp;
 use docket_github::{Client, Config, Limits};
 use docket_index::blobs;
-use docket_jobs::{Actor, Job, JobFilter, NewJob, Order, Role};
+use docket_jobs::{Actor, Job, JobFilter, NewJob, Role};
 use docket_test_support::github_stand_in::{Fault, GitHubStandIn, STAND_IN_TOKEN};
 use docket_test_support::{S3Server, TestDb, on_both_databases};
 use docket_worker::chores;
@@ -84,12 +84,9 @@ impl World {
     async fn asked_for(&self, kind: &str) -> Vec<Job> {
         self.registry.settled().await;
         let filter = JobFilter {
-            since: Timestamp::from_millis(0),
-            until: Timestamp::MAX,
             include_finished: true,
-            kinds: &[],
-            order: Order::Ascending,
             limit: 1000,
+            ..JobFilter::default()
         };
         let mut tx = self.registry.jobs.db().read().await.unwrap();
         let jobs = self.registry.jobs.list(&mut tx, &filter).await.unwrap();

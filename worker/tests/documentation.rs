@@ -10,7 +10,7 @@ use std::os::unix::fs::symlink;
 use std::sync::Arc;
 
 use docket_core::operation::Publish;
-use docket_jobs::{Job, JobFilter, Level, LineFilter, Order};
+use docket_jobs::{Job, JobFilter, Level, LineFilter};
 use docket_test_support::pursuit_stand_in::{PURSUIT_TOKEN, PursuitFault, PursuitStandIn};
 use docket_test_support::{TestDb, on_both_databases};
 use docket_worker::compiler::Compilers;
@@ -46,12 +46,9 @@ fn demo(registry: &Registry) -> Publish {
 /// The documentation jobs, oldest first.
 async fn documentation_jobs(registry: &Registry) -> Vec<Ended> {
     let filter = JobFilter {
-        since: docket_core::time::Timestamp::from_millis(0),
-        until: docket_core::time::Timestamp::MAX,
         include_finished: true,
-        kinds: &[documentation::KIND],
-        order: Order::Ascending,
-        limit: 100,
+        kinds: vec![documentation::KIND],
+        ..JobFilter::default()
     };
     let mut tx = registry.jobs.db().read().await.unwrap();
     let jobs: Vec<Job> = registry.jobs.list(&mut tx, &filter).await.unwrap();

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use axum::{Json, Router, extract::State, http::HeaderMap, routing::get, routing::post};
 use docket_core::time::Timestamp;
 use docket_github::{Client, Config, Forwarder, IssueEvent, Limits, Team};
-use docket_jobs::{Clock, JobFilter, JobState, Jobs, NewJob, Order, worker};
+use docket_jobs::{Clock, JobFilter, JobState, Jobs, NewJob, worker};
 use docket_test_support::github_stand_in::{Fault, GitHubStandIn, STAND_IN_TOKEN};
 use docket_test_support::{TestDb, on_both_databases};
 use serde_json::{Value, json};
@@ -152,12 +152,8 @@ impl Fixture {
     /// States and numbers of all jobs, oldest first.
     async fn states(&self) -> Vec<JobState> {
         let filter = JobFilter {
-            since: Timestamp::from_millis(0),
-            until: Timestamp::MAX,
             include_finished: true,
-            kinds: &[],
-            order: Order::Ascending,
-            limit: 100,
+            ..JobFilter::default()
         };
         let mut tx = self.jobs.db().read().await.unwrap();
         let jobs = self.jobs.list(&mut tx, &filter).await.unwrap();

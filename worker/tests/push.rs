@@ -5,13 +5,12 @@
 use std::fs;
 use std::time::Duration;
 
-use docket_core::time::Timestamp;
 use docket_index::Repository;
 use docket_index::git::{
     GitViews, git,
     remote::{Remote, Remotes},
 };
-use docket_jobs::{Clock, Job, JobFilter, JobState, Jobs, Level, LineFilter, Order, worker};
+use docket_jobs::{Clock, Job, JobFilter, JobState, Jobs, Level, LineFilter, worker};
 use docket_storage::Storage;
 use docket_test_support::on_both_databases;
 use docket_worker::push;
@@ -21,12 +20,9 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 async fn push_jobs(jobs: &Jobs) -> Vec<Job> {
     let filter = JobFilter {
-        since: Timestamp::from_millis(0),
-        until: Timestamp::MAX,
         include_finished: true,
-        kinds: &[push::KIND],
-        order: Order::Ascending,
-        limit: 100,
+        kinds: vec![push::KIND],
+        ..JobFilter::default()
     };
     let mut tx = jobs.db().read().await.unwrap();
     jobs.list(&mut tx, &filter).await.unwrap()

@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderMap, HeaderName, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use docket_jobs::{JobId, Level, LineFilter, LogLine};
+use docket_jobs::{JobId, Level, LineFilter, LogLine, Wait};
 use futures_util::StreamExt;
 
 use super::{EndObject, LineObject, LogQuery, find_id, no_such_job, stream::pages};
@@ -122,6 +122,8 @@ struct LogTemplate {
     subject: String,
     state: &'static str,
     finished: bool,
+    /// Why it does not run, or where it does.
+    why: Option<String>,
     attempt: i64,
     created_at: String,
     actor: Option<String>,
@@ -152,6 +154,12 @@ async fn show_page(state: &ApiState, id: &str) -> Result<Response, ApiError> {
         .jobs
         .lines(&mut tx, id, &LineFilter::after(0, Level::Debug, PAGE_LINES + 1))
         .await?;
+    drop(tx);
+    let why = state
+        .jobs
+        .why(id)
+        .await?
+        .filter(|why| !matches!(why.wait, Wait::Over(_)));
     let shortened = lines.len() > PAGE_LINES;
     lines.truncate(PAGE_LINES);
     let subject = match (&job.package_name, &job.package_version) {
@@ -164,6 +172,7 @@ async fn show_page(state: &ApiState, id: &str) -> Result<Response, ApiError> {
         subject,
         state: job.state.as_str(),
         finished: job.state.is_finished(),
+        why: why.map(|why| harmless(&why.to_string())),
         kind: job.kind,
         attempt: job.attempt,
         created_at: job.created_at.to_string(),

@@ -5,13 +5,19 @@ use std::time::Duration;
 use axum::{
     Json,
     extract::{Path, RawQuery, State, rejection::PathRejection},
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use docket_http::Problem;
-use docket_jobs::{JobFilter, JobId, Jobs, Level, LineFilter, Order};
+use docket_jobs::{JobFilter, JobId, Jobs, Level, LineFilter, Order, Place};
 
-use super::{V1Error, job_object::JobObject, query::Parameters};
+use super::{
+    V1Error,
+    job_filter::{self, Cursor},
+    job_object::JobObject,
+    query::Parameters,
+};
+use crate::job_kinds::Kinds;
 
 /// How many jobs or lines one answer holds at most.
 const PAGE: usize = 100;
@@ -25,33 +31,55 @@ const RETRY: Duration = Duration::from_millis(150);
 
 pub(super) async fn list(
     State(jobs): State<Jobs>,
+    State(kinds): State<Kinds>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
-) -> Result<Json<Vec<JobObject>>, V1Error> {
+) -> Result<Response, V1Error> {
     let parameters = Parameters::new(query.as_deref());
-    let filter = JobFilter {
+    let old = JobFilter {
         since: parameters.since(),
         until: parameters
             .until()
             .unwrap_or_else(|| jobs.clock().now().next_millisecond()),
         include_finished: parameters.parse("include_completed").unwrap_or(false),
-        kinds: &KINDS,
+        kinds: KINDS.to_vec(),
         order: parameters.order(),
-        limit: PAGE as i64,
+        // One more than is shown tells whether there are more.
+        limit: PAGE as i64 + 1,
+        ..JobFilter::default()
     };
+    let filter =
+        job_filter::extend(old, &parameters, &kinds).map_err(|problem| V1Error::new(&headers, problem))?;
     let found = patiently(|| async {
         let mut tx = jobs.db().read().await?;
         jobs.list(&mut tx, &filter).await
     });
-    let found = found
+    let mut found = found
         .await
         .map_err(|error| V1Error::new(&headers, Problem::internal(&error)))?;
-    Ok(Json(
-        found
-            .into_iter()
-            .map(|job| JobObject::new(job, Vec::new(), true))
-            .collect(),
-    ))
+    let more = found.len() > PAGE;
+    found.truncate(PAGE);
+    let next = found.last().filter(|_| more).map(|last| {
+        let cursor = Cursor {
+            order: filter.order,
+            place: Place::of(last),
+        };
+        parameters.link(&cursor.to_string())
+    });
+    let objects: Vec<_> = found
+        .into_iter()
+        .map(|job| JobObject::new(job, Vec::new(), true))
+        .collect();
+    let link = next.map(|next| {
+        [
+            (header::LINK, format!("<{next}>; rel=\"next\"")),
+            (header::ACCESS_CONTROL_EXPOSE_HEADERS, "Link".to_owned()),
+        ]
+    });
+    Ok(match link {
+        Some(link) => (link, Json(objects)).into_response(),
+        None => Json(objects).into_response(),
+    })
 }
 
 pub(super) async fn show(

@@ -1,13 +1,23 @@
 //! Query rules of the two job reads (registry.md §1.7): what does not parse counts as absent, and the first of several counts.
+//! What is not in registry.md is refused when it does not parse (see [`super::job_filter`]).
 
-use std::{borrow::Cow, str::FromStr};
+use std::{
+    borrow::Cow,
+    str::{FromStr, Utf8Error},
+};
 
 use docket_core::time::Timestamp;
 use docket_jobs::Order;
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
 /// The earliest time these routes look at unless told otherwise: the old server's beginning.
 const BEGINNING: &str = "2026-01-31T00:00:00.000Z";
+
+/// Where a list goes on.
+pub(super) const CURSOR: &str = "cursor";
+
+/// What cannot stand in a `Link` header as it is.
+const UNSAFE: &AsciiSet = &CONTROLS.add(b'<').add(b'>').add(b'"').add(b' ');
 
 /// The raw parameters of a request.
 pub(super) struct Parameters<'a>(&'a str);
@@ -17,17 +27,47 @@ impl<'a> Parameters<'a> {
         Self(query.unwrap_or_default())
     }
 
-    fn first(&self, name: &str) -> Option<Cow<'a, str>> {
+    fn raw(&self, name: &str) -> Option<&'a str> {
         let mut pairs = self
             .0
             .split('&')
             .map(|pair| pair.split_once('=').unwrap_or((pair, "")));
         let (_, value) = pairs.find(|(key, _)| *key == name)?;
-        percent_decode_str(value).decode_utf8().ok()
+        Some(value)
+    }
+
+    fn first(&self, name: &str) -> Option<Cow<'a, str>> {
+        percent_decode_str(self.raw(name)?).decode_utf8().ok()
     }
 
     pub(super) fn parse<T: FromStr>(&self, name: &str) -> Option<T> {
         self.first(name)?.parse().ok()
+    }
+
+    /// Returns a parameter as a form sends it, where `+` is a space. `Err` when it is not text.
+    pub(super) fn form(&self, name: &str) -> Result<Option<String>, Utf8Error> {
+        let Some(raw) = self.raw(name) else {
+            return Ok(None);
+        };
+        let spaced = raw.replace('+', " ");
+        let text = percent_decode_str(&spaced).decode_utf8()?;
+        Ok(Some(text.into_owned()))
+    }
+
+    /// Returns these parameters with another `cursor`, as a reference to be read beside the address of the request: whatever stands in front of
+    /// us may have called it otherwise than we do.
+    pub(super) fn link(&self, cursor: &str) -> String {
+        let others = self.0.split('&').filter(|pair| {
+            let name = pair.split_once('=').map_or(*pair, |(name, _)| name);
+            !pair.is_empty() && name != CURSOR
+        });
+        let mut link = String::from("?");
+        for pair in others {
+            // What could end the reference, or the header, is not in a query that clients send unencoded.
+            link.extend(utf8_percent_encode(pair, UNSAFE));
+            link.push('&');
+        }
+        link + CURSOR + "=" + cursor
     }
 
     fn time(&self, name: &str) -> Option<Timestamp> {

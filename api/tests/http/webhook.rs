@@ -1,9 +1,8 @@
 //! Deliveries of GitHub's webhook.
 
 use docket_api::Webhook;
-use docket_core::time::Timestamp;
 use docket_github::webhook::{MAX_BODY_BYTES, Secret};
-use docket_jobs::{JobFilter, Order};
+use docket_jobs::JobFilter;
 use docket_test_support::{TestDb, github_stand_in::sign, on_both_databases};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
@@ -50,12 +49,9 @@ async fn deliver_signed(served: &Served, kind: &str, event: &Value) -> (StatusCo
 async fn jobs(served: &Served) -> Vec<Value> {
     let mut tx = served.jobs.db().read().await.unwrap();
     let filter = JobFilter {
-        since: Timestamp::from_millis(0),
-        until: Timestamp::MAX,
         include_finished: true,
-        kinds: &["github-issue"],
-        order: Order::Ascending,
-        limit: 100,
+        kinds: vec!["github-issue"],
+        ..JobFilter::default()
     };
     let jobs = served.jobs.list(&mut tx, &filter).await.unwrap();
     jobs.iter()

@@ -22,7 +22,7 @@ async fn schema(db: &Db) -> BTreeSet<String> {
         "SELECT 'key ' || t.name || ' ' || c.pk || ' ' || c.name
          FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table' AND c.pk > 0 AND t.name NOT LIKE '%migration'",
         "SELECT 'index ' || i.name || CASE WHEN i.\"unique\" THEN ' unique' ELSE '' END || CASE WHEN i.partial THEN ' partial' ELSE '' END
-             || ' ' || c.seqno || ' ' || c.name || CASE WHEN c.\"desc\" THEN ' DESC' ELSE '' END
+             || ' ' || c.seqno || ' ' || coalesce(c.name, 'expression') || CASE WHEN c.\"desc\" THEN ' DESC' ELSE '' END
          FROM sqlite_schema t, pragma_index_list(t.name) i, pragma_index_xinfo(i.name) c
          WHERE t.type = 'table' AND i.origin = 'c' AND c.key = 1",
     ];
@@ -37,12 +37,13 @@ async fn schema(db: &Db) -> BTreeSet<String> {
               unnest(i.indkey::int2[]) WITH ORDINALITY k(number, place), pg_attribute a
          WHERE i.indisprimary AND n.nspname = 'public' AND a.attrelid = c.oid AND a.attnum = k.number AND c.relname NOT LIKE '%migration'",
         "SELECT 'index ' || x.relname || CASE WHEN i.indisunique THEN ' unique' ELSE '' END
-             || CASE WHEN i.indpred IS NULL THEN '' ELSE ' partial' END || ' ' || (k.place - 1) || ' ' || a.attname
+             || CASE WHEN i.indpred IS NULL THEN '' ELSE ' partial' END || ' ' || (k.place - 1) || ' ' || coalesce(a.attname, 'expression')
              || CASE WHEN i.indoption[k.place - 1] & 1 = 1 THEN ' DESC' ELSE '' END
          FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_class x ON x.oid = i.indexrelid
-              JOIN pg_namespace n ON n.oid = c.relnamespace,
-              unnest(i.indkey::int2[]) WITH ORDINALITY k(number, place), pg_attribute a
-         WHERE NOT i.indisprimary AND n.nspname = 'public' AND a.attrelid = c.oid AND a.attnum = k.number",
+              JOIN pg_namespace n ON n.oid = c.relnamespace
+              CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY k(number, place)
+              LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.number
+         WHERE NOT i.indisprimary AND n.nspname = 'public'",
     ];
     let mut tx = db.read().await.unwrap();
     let queries = if tx.is_postgres() { POSTGRES } else { SQLITE };

@@ -33,7 +33,7 @@ pub use log::{JobLog, Level, LogLine};
 pub use run::{Failure, Run};
 pub use schedule::{Every, LastTick, Schedule};
 pub use store::{
-    jobs::{JobFilter, Order},
+    jobs::{JobFilter, Order, Place},
     lines::LineFilter,
 };
 pub use tail::{Tail, TailPage};
@@ -67,6 +67,12 @@ pub const TABLES: Product = Product {
             name: "0004_scheduler",
             sqlite: include_str!("../../../migrations/jobs/sqlite/0004_scheduler.sql"),
             postgres: include_str!("../../../migrations/jobs/postgres/0004_scheduler.sql"),
+        },
+        Migration {
+            version: 5,
+            name: "0005_job_filters",
+            sqlite: include_str!("../../../migrations/jobs/sqlite/0005_job_filters.sql"),
+            postgres: include_str!("../../../migrations/jobs/postgres/0005_job_filters.sql"),
         },
     ],
 };

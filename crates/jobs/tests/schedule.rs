@@ -8,7 +8,7 @@ use std::sync::{
 };
 
 use docket_core::time::Timestamp;
-use docket_jobs::{Actor, Clock, Every, JobFilter, Jobs, Order, Role, Schedule, TABLES};
+use docket_jobs::{Actor, Clock, Every, JobFilter, Jobs, Role, Schedule, TABLES};
 use docket_test_support::{TestDb, on_both_databases};
 
 const DAILY: Schedule = Schedule {
@@ -30,12 +30,9 @@ fn at(time: &Arc<AtomicI64>, text: &str) {
 
 async fn count(jobs: &Jobs) -> usize {
     let filter = JobFilter {
-        since: Timestamp::from_millis(0),
-        until: Timestamp::MAX,
         include_finished: true,
-        kinds: &["tidy"],
-        order: Order::Ascending,
-        limit: 100,
+        kinds: vec!["tidy"],
+        ..JobFilter::default()
     };
     let mut tx = jobs.db().read().await.unwrap();
     jobs.list(&mut tx, &filter).await.unwrap().len()

@@ -160,6 +160,7 @@ impl Server {
                 views: stores.views.clone(),
                 authority: config.authority()?,
                 schedules: schedules.into(),
+                kinds: docket_worker::kinds().into(),
                 webhook: config.github.webhook()?.map(Arc::new),
                 public_url: Arc::from(public_url.trim_end_matches('/')),
                 stopping: shutdown.clone(),

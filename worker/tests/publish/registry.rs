@@ -10,10 +10,9 @@ use std::time::Duration;
 use docket_core::location::Location;
 use docket_core::metadata::Metadata;
 use docket_core::operation::Publish;
-use docket_core::time::Timestamp;
 use docket_index::tarballs::Tarballs;
 use docket_jobs::worker::{self, Config, Handler};
-use docket_jobs::{Clock, Job, JobFilter, Jobs, Level, LineFilter, LogLine, NewJob, Order};
+use docket_jobs::{Clock, Job, JobFilter, Jobs, Level, LineFilter, LogLine, NewJob};
 use docket_storage::{S3Limits, S3Settings, Storage};
 use docket_test_support::{S3Server, TestDb};
 use docket_worker::WorkerState;
@@ -237,12 +236,8 @@ impl Registry {
     /// Waits until no job is active, follow-up jobs included.
     pub(crate) async fn settled(&self) {
         let filter = JobFilter {
-            since: Timestamp::from_millis(0),
-            until: Timestamp::MAX,
-            include_finished: false,
-            kinds: &[],
-            order: Order::Ascending,
             limit: 1,
+            ..JobFilter::default()
         };
         let settled = async {
             loop {
