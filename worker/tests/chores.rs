@@ -52,6 +52,13 @@ impl World {
         let pings: chores::Pings = Arc::new(|_| None);
         let mut handlers = docket_worker::handlers(&registry.state);
         handlers.extend(chores::handlers(&registry.state, &pings, Some(client)));
+        for handler in &handlers {
+            let kind = handler.kind;
+            assert!(
+                docket_worker::kinds().contains(&kind),
+                "trustees could not pause {kind}"
+            );
+        }
         registry.work_with_all(handlers);
         registry.publish(&operation).await.assert_succeeded();
         Self { registry, github }

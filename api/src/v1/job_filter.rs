@@ -12,6 +12,9 @@ use docket_jobs::{JobFilter, JobId, JobState, Order, Place};
 use super::query::{CURSOR, Parameters};
 use crate::{control::is_code, job_kinds::Kinds};
 
+/// Asks for jobs of every kind, those that released clients do not know among them.
+const ALL: &str = "all";
+
 /// The longest name of somebody, in bytes.
 const MAX_WHO_BYTES: usize = 300;
 
@@ -21,7 +24,14 @@ pub(super) fn extend(
     parameters: &Parameters<'_>,
     kinds: &Kinds,
 ) -> Result<JobFilter, Problem> {
-    let kind = read(parameters, "kind", |text| kinds.find(text))?;
+    let kinds = read(parameters, "kind", |text| match text {
+        ALL => Ok(Vec::new()),
+        kind => Ok(vec![
+            kinds
+                .find(kind)
+                .map_err(|reason| format!("{reason}, and {ALL}"))?,
+        ]),
+    })?;
     let error_code = read(parameters, "code", |text| {
         let code = is_code(text).then(|| text.to_owned());
         code.ok_or_else(|| "it is the code of a failure, such as compile-failed".to_owned())
@@ -29,7 +39,7 @@ pub(super) fn extend(
     Ok(JobFilter {
         // Only jobs that have ended have a code.
         include_finished: filter.include_finished || error_code.is_some(),
-        kinds: kind.map_or(filter.kinds, |kind| vec![kind]),
+        kinds: kinds.unwrap_or(filter.kinds),
         state: read(parameters, "state", |text| {
             text.parse::<JobState>()
                 .map_err(|_| "it is queued, running, succeeded, failed or cancelled".to_owned())

@@ -53,6 +53,8 @@ on_both_databases! {
             ("?kind=publish&include_completed=true".to_owned(), vec![&effect, &cancelled]),
             ("?kind=github-issue".to_owned(), vec![&ours]),
             ("?kind=matrix".to_owned(), vec![]),
+            ("?kind=all&include_completed=true".to_owned(), vec![&effect, &cancelled, &ours]),
+            (format!("?parent={effect}&kind=all"), vec![&ours]),
             ("?state=cancelled".to_owned(), vec![&cancelled]),
             ("?state=queued".to_owned(), vec![&effect]),
             ("?state=queued&include_completed=true".to_owned(), vec![&effect]),
