@@ -4,6 +4,7 @@
 
 #[cfg(feature = "forward-issue")]
 mod forward_issue;
+mod jobs;
 mod owners;
 mod package_sets;
 mod program;

@@ -18,7 +18,8 @@ pub(crate) struct Request {
     pub(crate) body: String,
 }
 
-type Answers = HashMap<String, (u16, String)>;
+/// Status, further lines of the head, and body, by route or by route and query.
+type Answers = HashMap<String, (u16, String, String)>;
 
 /// A server on loopback; ends with the test.
 pub(crate) struct StandIn {
@@ -67,7 +68,12 @@ impl StandIn {
 
     /// Sets the answer of a route.
     pub(crate) fn answers(&self, route: &str, status: u16, body: &Value) {
-        let answer = (status, body.to_string());
+        self.answers_with(route, status, "", body);
+    }
+
+    /// Sets the answer of a route, or of a route with this query, with lines for its head.
+    pub(crate) fn answers_with(&self, route: &str, status: u16, head: &str, body: &Value) {
+        let answer = (status, head.to_owned(), body.to_string());
         self.answers.lock().unwrap().insert(route.to_owned(), answer);
     }
 
@@ -139,11 +145,14 @@ fn serve(mut stream: TcpStream, answers: &Mutex<Answers>, requests: &Mutex<Vec<R
         behalf: header("docket-on-behalf-of"),
         body: String::from_utf8(body).unwrap(),
     });
-    let answer = answers.lock().unwrap().get(&route).cloned();
-    let (status, body) = answer.unwrap_or((404, r#"{"title":"Not found"}"#.to_owned()));
+    let known = answers.lock().unwrap();
+    let answer = known.get(line).or_else(|| known.get(&route)).cloned();
+    drop(known);
+    let nothing = || (404, String::new(), r#"{"title":"Not found"}"#.to_owned());
+    let (status, more, body) = answer.unwrap_or_else(nothing);
     let _ = write!(
         stream,
-        "HTTP/1.1 {status} Whatever\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        "HTTP/1.1 {status} Whatever\r\ncontent-type: application/json\r\ncontent-length: {}\r\n{more}connection: close\r\n\r\n{body}",
         body.len()
     );
 }

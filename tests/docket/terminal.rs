@@ -11,8 +11,8 @@ use crate::stand_in::StandIn;
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// `docket transfer` on a terminal.
-struct Terminal {
+/// `docket` on a terminal.
+pub(crate) struct Terminal {
     child: Child,
     keyboard: ChildStdin,
     screen: Receiver<Vec<u8>>,
@@ -21,12 +21,14 @@ struct Terminal {
 
 impl Terminal {
     fn transfer(server: &StandIn, key: &Key, more: &str) -> Self {
+        let args = format!("transfer slug --to guild/slug --key {} {more}", key.path());
+        Self::start(server, &args)
+    }
+
+    /// `docket` with these arguments.
+    pub(crate) fn start(server: &StandIn, args: &str) -> Self {
         let program = docket(server, &[]);
-        let line = format!(
-            "{} transfer slug --to guild/slug --key {} {more}",
-            program.get_program().to_str().unwrap(),
-            key.path()
-        );
+        let line = format!("{} {args}", program.get_program().to_str().unwrap());
         let mut child = Command::new("script")
             .args(["--quiet", "--return", "--command", &line, "/dev/null"])
             .env_clear()
@@ -57,7 +59,7 @@ impl Terminal {
 
     /// Waits until `text` stands on the screen, below what was seen before.
     #[track_caller]
-    fn sees(&mut self, text: &str) -> &mut Self {
+    pub(crate) fn sees(&mut self, text: &str) -> &mut Self {
         let start = Instant::now();
         loop {
             if let Some(at) = self.seen.find(text) {
@@ -72,12 +74,12 @@ impl Terminal {
         }
     }
 
-    fn types(&mut self, line: &str) -> &mut Self {
+    pub(crate) fn types(&mut self, line: &str) -> &mut Self {
         writeln!(self.keyboard, "{line}").unwrap();
         self
     }
 
-    fn code(mut self) -> Option<i32> {
+    pub(crate) fn code(mut self) -> Option<i32> {
         // Whatever is still to come has to go somewhere.
         while self.screen.recv().is_ok() {}
         self.child.wait().unwrap().code()

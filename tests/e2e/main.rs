@@ -5,6 +5,7 @@
 
 mod breaking;
 mod bucket;
+mod control;
 mod crash;
 mod fixture;
 mod git;

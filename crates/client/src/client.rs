@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use docket_core::{name::PackageName, version::Version};
-use reqwest::header::HeaderValue;
+use reqwest::header::{HeaderValue, LINK};
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
 use crate::follow::{Follow, Pace};
-use crate::job::{Job, JobFilter, JobId, LogFilter};
+use crate::job::{Job, JobFilter, JobId, JobPage, LogFilter, next_cursor};
 use crate::log::{Level, LogPage};
 use crate::tls;
 
@@ -80,8 +80,24 @@ impl Client {
     ///
     /// When the server does not answer, or not with jobs.
     pub async fn list_jobs(&self, filter: &JobFilter) -> Result<Vec<Job>, Error> {
-        let request = self.http.get(self.route(&["jobs"])).query(&filter.query());
-        self.decode(self.send(request).await?).await
+        Ok(self.list_jobs_from(filter, None).await?.jobs)
+    }
+
+    /// Returns up to 100 jobs from behind a cursor, which [`JobPage::next`] of the page before gives.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] says which part of the filter the server does not take.
+    pub async fn list_jobs_from(&self, filter: &JobFilter, cursor: Option<&str>) -> Result<JobPage, Error> {
+        let mut request = self.http.get(self.route(&["jobs"])).query(&filter.query());
+        if let Some(cursor) = cursor {
+            request = request.query(&[("cursor", cursor)]);
+        }
+        let response = self.send(request).await?;
+        let link = response.headers().get(LINK).and_then(|link| link.to_str().ok());
+        let next = link.and_then(|link| next_cursor(response.url(), link));
+        let jobs = self.decode(response).await?;
+        Ok(JobPage { jobs, next })
     }
 
     /// Returns a job with up to 100 lines of its log.
@@ -197,7 +213,7 @@ impl Client {
         }
     }
 
-    async fn send_about(&self, job: &JobId, request: RequestBuilder) -> Result<Response, Error> {
+    pub(crate) async fn send_about(&self, job: &JobId, request: RequestBuilder) -> Result<Response, Error> {
         self.send(request).await.map_err(|error| match error {
             Error::Refused {
                 status: StatusCode::NOT_FOUND,

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use docket_core::name::PackageName;
 use docket_core::time::Timestamp;
+use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -83,6 +85,9 @@ pub struct Job {
     pub finished_at: Option<Timestamp>,
     /// Whether it ended well; `false` until then.
     pub success: bool,
+    /// `queued`, `running`, `succeeded`, `failed` or `cancelled`; not every server says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
     /// The package it is about, if one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub package_name: Option<String>,
@@ -143,6 +148,27 @@ pub struct JobFilter {
     pub order: Order,
     /// Jobs that have ended, too.
     pub include_completed: bool,
+    /// Of this kind only, whatever it is; otherwise of the kinds that the registry spec knows.
+    pub kind: Option<String>,
+    /// In this state only: `queued`, `running`, `succeeded`, `failed` or `cancelled`.
+    pub state: Option<String>,
+    /// About this package only.
+    pub package: Option<PackageName>,
+    /// Asked for by this job only.
+    pub parent: Option<JobId>,
+    /// Asked for by somebody of this name only.
+    pub who: Option<String>,
+    /// Failed with this code only.
+    pub code: Option<String>,
+}
+
+/// Up to 100 jobs of a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobPage {
+    /// The jobs, without their logs.
+    pub jobs: Vec<Job>,
+    /// Where the list goes on, unless it ends here.
+    pub next: Option<String>,
 }
 
 impl JobFilter {
@@ -151,8 +177,37 @@ impl JobFilter {
         let mut query = times(self.since, self.until);
         query.push(("order", self.order.as_str().to_owned()));
         query.push(("include_completed", self.include_completed.to_string()));
+        let newer = [
+            ("kind", self.kind.clone()),
+            ("state", self.state.clone()),
+            ("package", self.package.as_ref().map(ToString::to_string)),
+            ("parent", self.parent.as_ref().map(ToString::to_string)),
+            ("who", self.who.clone()),
+            ("code", self.code.clone()),
+        ];
+        query.extend(newer.into_iter().filter_map(|(name, value)| Some((name, value?))));
         query
     }
+}
+
+/// Returns the cursor in the `Link` header of an answer from `url`: `<?…&cursor=…>; rel="next"`.
+pub(crate) fn next_cursor(url: &Url, link: &str) -> Option<String> {
+    let mut rest = link;
+    while let Some((target, after)) = rest
+        .split_once('<')
+        .and_then(|(_, target)| target.split_once('>'))
+    {
+        let (attributes, _) = after.split_once('<').unwrap_or((after, ""));
+        if attributes.contains("rel=\"next\"") || attributes.contains("rel=next") {
+            let target = url.join(target).ok()?;
+            let mut parameters = target.query_pairs();
+            return parameters
+                .find(|(name, _)| name == "cursor")
+                .map(|(_, cursor)| cursor.into_owned());
+        }
+        rest = after;
+    }
+    None
 }
 
 /// Which lines come with a job.

@@ -4,6 +4,7 @@
 //! connection without losing or repeating a line.
 
 mod client;
+mod control;
 mod error;
 mod follow;
 mod job;
@@ -13,9 +14,10 @@ mod reads;
 pub mod tls;
 
 pub use client::Client;
+pub use control::{JobKind, Why};
 pub use error::Error;
 pub use follow::{Event, Follow, Pace};
-pub use job::{Job, JobFilter, JobId, JobIdError, JobLogLine, LogFilter, Order};
+pub use job::{Job, JobFilter, JobId, JobIdError, JobLogLine, JobPage, LogFilter, Order};
 pub use log::{Level, LevelError, LogLine, LogPage, Outcome};
 pub use operations::{Accepted, Operation};
 pub use reads::{Dependant, Package, PackageSetSummary, PackageVersion, Schedule};

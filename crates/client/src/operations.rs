@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use docket_core::operation::{ON_BEHALF_OF, PackageSetRequest, Publish, Signed};
-use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::{RequestBuilder, StatusCode, Url};
 use serde::{Deserialize, Serialize};
 
 use crate::client::Client;
@@ -136,18 +136,24 @@ impl Client {
         }
     }
 
+    /// Makes a request that changes something, with the token and whom it stands for.
+    pub(crate) fn post(&self, url: Url, body: &impl Serialize) -> RequestBuilder {
+        let mut request = self.http.post(url).json(body);
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, token.clone());
+        }
+        if let Some(login) = &self.behalf {
+            request = request.header(ON_BEHALF_OF, login.clone());
+        }
+        request
+    }
+
     async fn submit(&self, route: &[&str], operation: &impl Serialize) -> Result<Accepted, Error> {
         let mut pauses = RETRY_PAUSES.into_iter();
         // A request whose answer was lost may have made the job that the next one is told of.
         let mut sent_before = false;
         loop {
-            let mut request = self.http.post(self.route(route)).json(operation);
-            if let Some(token) = &self.token {
-                request = request.header(AUTHORIZATION, token.clone());
-            }
-            if let Some(login) = &self.behalf {
-                request = request.header(ON_BEHALF_OF, login.clone());
-            }
+            let request = self.post(self.route(route), operation);
             let answer = match self.send(request).await {
                 Ok(response) => {
                     let created = response.status() == StatusCode::CREATED;

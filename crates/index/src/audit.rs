@@ -38,7 +38,10 @@ pub enum AuditError {
 pub async fn audit(db: &Db, storage: &Storage) -> Result<Vec<String>, AuditError> {
     let mut tx = db.read().await?;
     let found = [
-        ("versions have no tarball", list_without_blob(&mut tx, storage).await?),
+        (
+            "versions have no tarball",
+            list_without_blob(&mut tx, storage).await?,
+        ),
         (
             "packages have a file in the repositories that is not what their rows say",
             list_stale_files(&mut tx).await?,
@@ -47,7 +50,12 @@ pub async fn audit(db: &Db, storage: &Storage) -> Result<Vec<String>, AuditError
     let found = found.into_iter().filter(|(_, which)| !which.is_empty());
     Ok(found
         .map(|(what, which)| {
-            let examples = which.iter().take(EXAMPLES).cloned().collect::<Vec<_>>().join(", ");
+            let examples = which
+                .iter()
+                .take(EXAMPLES)
+                .cloned()
+                .collect::<Vec<_>>()
+                .join(", ");
             let more = if which.len() > EXAMPLES { ", …" } else { "" };
             format!("{} {what}: {examples}{more}", which.len())
         })
@@ -83,7 +91,8 @@ async fn list_stale_files(tx: &mut Tx) -> Result<Vec<String>, AuditError> {
         let committed = changes::find_file(tx, Repository::Registry, &metadata_path(&name)).await?;
         let metadata = find_metadata(tx, &name).await?.map(|metadata| metadata.to_text());
         let metadata_differs = committed.is_some() && committed != metadata && !pending.contains(&name);
-        let committed = changes::find_file(tx, Repository::RegistryIndex, &manifest_index::path(&name)).await?;
+        let committed =
+            changes::find_file(tx, Repository::RegistryIndex, &manifest_index::path(&name)).await?;
         let index_differs = committed.is_some() && committed != find_index_file(tx, &name).await?;
         if metadata_differs || index_differs {
             stale.push(name.to_string());

@@ -1,16 +1,17 @@
 //! The command line.
 
+mod job;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{ArgGroup, Parser, Subcommand};
-use docket_client::{JobId, Level};
 use docket_core::location::{Location, LocationError};
 use docket_core::name::PackageName;
 use docket_core::text::Reason;
 use docket_core::version::Version;
 
-use crate::job::Since;
+pub(crate) use job::{Job, JobKindLimit, JobList, JobLogs, JobRetry, MaxRunning, OneJob, OneKind};
 
 /// The command line of `docket`.
 #[derive(Debug, Parser)]
@@ -67,7 +68,7 @@ pub(crate) enum Command {
     /// Show what the registry does by itself, and do it now
     #[command(subcommand)]
     Schedule(Schedule),
-    /// Show what the registry is doing and has done
+    /// Show what the registry is doing and has done, and change what waits
     #[command(subcommand)]
     Job(Job),
     /// Ask for what an issue on GitHub asks for, and answer there
@@ -98,6 +99,14 @@ pub(crate) struct Authority {
     /// signatures for another one; say here what it should be called.
     #[arg(long, value_name = "URL")]
     pub audience: Option<String>,
+}
+
+/// What only trustees may ask for.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Trustee {
+    /// The token of a trustee
+    #[arg(long, value_name = "FILE", env = "DOCKET_TOKEN_FILE")]
+    pub token_file: PathBuf,
 }
 
 /// `docket unpublish`.
@@ -289,63 +298,6 @@ pub(crate) struct ScheduleRun {
     pub no_wait: bool,
 }
 
-/// `docket job`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Job {
-    /// List jobs, newest first
-    #[command(after_help = "Examples:\n  \
-        docket job list               the newest jobs\n  \
-        docket job list --active      only those that have not ended\n  \
-        docket job list --since 1h    those of the last hour")]
-    List(JobList),
-    /// Show one job
-    #[command(after_help = "Example:\n  docket job show 0198a5c6-7c1e-7d3a-9a55-2f4d0a9b1c2d")]
-    Show {
-        /// The job
-        #[arg(value_name = "ID")]
-        id: JobId,
-    },
-    /// Print the log of a job
-    #[command(after_help = "Examples:\n  \
-        docket job logs ID                         all lines so far\n  \
-        docket job logs ID --follow                until the job ends; exits 0 only if it succeeded\n  \
-        docket job logs ID --level notice          only the milestones and errors\n  \
-        docket job logs ID --since 2026-08-18T07:00:00Z")]
-    Logs(JobLogs),
-}
-
-/// `docket job list`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct JobList {
-    /// Only jobs that have not ended
-    #[arg(long)]
-    pub active: bool,
-
-    /// Only jobs created since then: a time like 2026-08-18T07:00:00Z, or 90s, 15m, 2h, 1d ago
-    #[arg(long, value_name = "TIME")]
-    pub since: Option<Since>,
-}
-
-/// `docket job logs`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct JobLogs {
-    /// The job
-    #[arg(value_name = "ID")]
-    pub id: JobId,
-
-    /// Go on until the job ends
-    #[arg(long, short)]
-    pub follow: bool,
-
-    /// Only lines written since then: a time like 2026-08-18T07:00:00Z, or 90s, 15m, 2h, 1d ago
-    #[arg(long, value_name = "TIME")]
-    pub since: Option<Since>,
-
-    /// The lowest level shown: debug, info, warn, notice or error
-    #[arg(long, value_name = "LEVEL", default_value = "info")]
-    pub level: Level,
-}
-
 /// `docket forward-issue`.
 #[cfg(feature = "forward-issue")]
 #[derive(Debug, clap::Args)]
@@ -425,6 +377,25 @@ mod tests {
     }
 
     #[test]
+    fn a_retry_is_of_one_job_or_of_all_with_a_code() {
+        assert!(parse("job retry a --token-file t").is_ok());
+        assert!(parse("job retry --code unavailable --kind push --yes --token-file t").is_ok());
+        for line in [
+            "job retry",
+            "job retry a --code b",
+            "job retry a --kind push",
+            "job retry a --yes",
+        ] {
+            assert!(parse(&format!("{line} --token-file t")).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_priority_may_be_below_zero() {
+        assert!(parse("job priority a -5 --token-file t").is_ok());
+    }
+
+    #[test]
     fn values_are_checked_while_they_are_read() {
         for (line, reason) in [
             ("unpublish slug --reason x --key k", "like slug@1.2.0"),
@@ -433,6 +404,17 @@ mod tests {
             ("transfer slug --to slug --key k", "'slug'"),
             ("transfer slug --to lab/../slug --key k", "'lab/../slug'"),
             ("package-set show v1", "'v1'"),
+            (
+                "job list --state done",
+                "[possible values: queued, running, succeeded, failed, cancelled]",
+            ),
+            ("job list --package Slug", "'Slug'"),
+            ("job list --parent a/b", "a job id"),
+            ("job list --limit 0", "'0'"),
+            ("job cancel ../x --token-file t", "a job id"),
+            ("job priority a high --token-file t", "'high'"),
+            ("job limit publish 0 --token-file t", "`docket job pause`"),
+            ("job limit publish -1 --token-file t", "`none`"),
         ] {
             let error = parse(line).unwrap_err().to_string();
             assert!(error.contains(reason), "{line}: {error}");

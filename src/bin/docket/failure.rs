@@ -180,6 +180,10 @@ impl Failure {
                 "Nothing was done. Sign with the key of an owner (--key FILE), or act as a trustee (--token-file FILE)."
                     .to_owned(),
             ),
+            // What stands in the way is there by now: there is nothing to correct.
+            Failure::Registry(Error::Refused { status, .. }) if status.as_u16() == 409 => {
+                Some("Nothing was done. `docket job show ID` shows how it stands.".to_owned())
+            }
             Failure::Registry(error @ Error::Refused { .. }) if error.is_temporary() => {
                 Some("Try again in a while: asking twice is harmless.".to_owned())
             }

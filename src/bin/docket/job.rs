@@ -1,5 +1,7 @@
 //! `docket job`: what the registry is doing and has done.
 
+mod control;
+
 use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -20,11 +22,19 @@ const PAGE_LINES: u32 = 500;
 /// # Errors
 ///
 /// When the registry cannot be asked, or a followed job fails.
-pub(crate) async fn run(client: &Client, command: args::Job, out: &Printer) -> Result<(), Failure> {
+pub(crate) async fn run(client: Client, command: args::Job, out: &Printer) -> Result<(), Failure> {
     match command {
-        args::Job::List(list) => list_jobs(client, list, out).await,
-        args::Job::Show { id } => show_job(client, &id, out).await,
-        args::Job::Logs(logs) => show_logs(client, logs, out).await,
+        args::Job::List(list) => list_jobs(&client, list, out).await,
+        args::Job::Show { id } => show_job(&client, &id, out).await,
+        args::Job::Logs(logs) => show_logs(&client, logs, out).await,
+        args::Job::Why { id } => control::why(&client, &id, out).await,
+        args::Job::Cancel(job) => control::cancel(client, job, out).await,
+        args::Job::Retry(retry) => control::retry(client, retry, out).await,
+        args::Job::Priority { job, priority } => control::set_priority(client, job, priority, out).await,
+        args::Job::Kinds => control::list_kinds(&client, out).await,
+        args::Job::Pause(kind) => control::pause(client, kind, out).await,
+        args::Job::Resume(kind) => control::resume(client, kind, out).await,
+        args::Job::Limit(limit) => control::limit(client, limit, out).await,
     }
 }
 
@@ -34,8 +44,14 @@ async fn list_jobs(client: &Client, args: args::JobList, out: &Printer) -> Resul
         until: None,
         order: Order::Descending,
         include_completed: !args.active,
+        kind: args.kind,
+        state: args.state,
+        package: args.package,
+        parent: args.parent,
+        who: args.who,
+        code: None,
     };
-    let jobs = client.list_jobs(&filter).await?;
+    let jobs = pages(client, &filter, args.limit.get()).await?;
     if out.json() {
         return Ok(jobs.iter().try_for_each(|job| out.object(job))?);
     }
@@ -48,17 +64,31 @@ async fn list_jobs(client: &Client, args: args::JobList, out: &Printer) -> Resul
         "ID", "STATE", "KIND", "CREATED"
     ))?;
     for job in &jobs {
-        let kind = harmless_line(&job.job_type, 10);
+        let state = harmless_line(state(job), 9);
+        let kind = harmless_line(&job.job_type, 18);
         let subject = harmless_line(&subject(job), 80);
         let text = format!(
-            "{:<36}  {:<9}  {kind:<10}  {}  {subject}",
-            job.job_id,
-            state(job),
-            job.created_at
+            "{:<36}  {state:<9}  {kind:<10}  {}  {subject}",
+            job.job_id, job.created_at
         );
         out.text(text.trim_end())?;
     }
     Ok(())
+}
+
+/// Reads a list page by page, up to `limit` jobs.
+async fn pages(client: &Client, filter: &JobFilter, limit: usize) -> Result<Vec<Job>, Failure> {
+    let (mut jobs, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = client.list_jobs_from(filter, cursor.as_deref()).await?;
+        let is_empty = page.jobs.is_empty();
+        jobs.extend(page.jobs);
+        jobs.truncate(limit);
+        cursor = page.next;
+        if cursor.is_none() || is_empty || jobs.len() == limit {
+            return Ok(jobs);
+        }
+    }
 }
 
 async fn show_job(client: &Client, id: &JobId, out: &Printer) -> Result<(), Failure> {
@@ -136,7 +166,11 @@ async fn show_logs(client: &Client, args: args::JobLogs, out: &Printer) -> Resul
     }
 }
 
-fn state(job: &Job) -> &'static str {
+/// Returns the state of a job; where the server does not say it, its times do.
+fn state(job: &Job) -> &str {
+    if let Some(state) = &job.state {
+        return state;
+    }
     match (job.started_at, job.finished_at, job.success) {
         (_, Some(_), true) => "succeeded",
         (_, Some(_), false) => "failed",
@@ -226,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn the_state_of_a_job_is_read_off_its_times() {
+    fn the_state_of_a_job_is_read_off_its_times_unless_it_is_said() {
         let job = |more: &str| -> Job {
             let text = format!(
                 r#"{{"createdAt":"2026-08-18T07:02:11.004Z","jobId":"a","jobType":"publish","logs":[],"payload":{{}}{more}}}"#
@@ -235,6 +269,10 @@ mod tests {
         };
         let time = "2026-08-18T07:02:11.004Z";
         assert_eq!(state(&job(r#","success":false"#)), "queued");
+        let said = job(&format!(
+            r#","finishedAt":"{time}","state":"cancelled","success":false"#
+        ));
+        assert_eq!(state(&said), "cancelled");
         assert_eq!(
             state(&job(&format!(r#","startedAt":"{time}","success":false"#))),
             "running"

@@ -49,7 +49,7 @@ async fn run(args: Args, out: &mut Printer) -> Result<(), Failure> {
         Command::Transfer(transfer) => transfer::run(client, transfer, out).await,
         Command::PackageSet(command) => package_set::run(client, command, out).await,
         Command::Schedule(command) => schedule::run(client, command, out).await,
-        Command::Job(command) => job::run(&client, command, out).await,
+        Command::Job(command) => job::run(client, command, out).await,
         #[cfg(feature = "forward-issue")]
         Command::ForwardIssue(args) => forward_issue::run(client, args, out).await,
     }

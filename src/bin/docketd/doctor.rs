@@ -111,7 +111,10 @@ async fn jobs(stores: &Stores) -> Result<String, String> {
     if found.is_empty() {
         return Ok("every log is whole, no lock has two holders, nobody waits for nothing".to_owned());
     }
-    Err(format!("{}; see docs/jobs.md for what this breaks", found.join("; ")))
+    Err(format!(
+        "{}; see docs/jobs.md for what this breaks",
+        found.join("; ")
+    ))
 }
 
 /// Whether rows, repositories and tarballs agree.

@@ -19,6 +19,8 @@ pub(crate) enum Step {
     Silence,
     /// Answers with this status, content type and body.
     Answer(u16, &'static str, String),
+    /// Answers 200 with this `Link` header and JSON body.
+    Linked(String, String),
 }
 
 /// A server on loopback; ends with the test.
@@ -86,10 +88,15 @@ async fn serve(
         let step = steps.lock().unwrap().pop_front();
         match step {
             None => {
-                answer(&mut stream, 500, "text/plain", "the test has no step left").await;
+                answer(&mut stream, 500, "text/plain", "", "the test has no step left").await;
             }
             Some(Step::Answer(status, kind, body)) => {
-                let request = answer(&mut stream, status, kind, &body).await;
+                let request = answer(&mut stream, status, kind, "", &body).await;
+                whole.lock().unwrap().push(request);
+            }
+            Some(Step::Linked(link, body)) => {
+                let link = format!("link: {link}\r\n");
+                let request = answer(&mut stream, 200, "application/json", &link, &body).await;
                 whole.lock().unwrap().push(request);
             }
             Some(Step::Silence) => silent.push(tokio_tungstenite::accept_async(stream).await.unwrap()),
@@ -124,8 +131,8 @@ async fn peek_head(stream: &TcpStream) -> String {
     }
 }
 
-/// Answers, and returns the request.
-async fn answer(stream: &mut TcpStream, status: u16, kind: &str, body: &str) -> String {
+/// Answers, with more lines of the head, and returns the request.
+async fn answer(stream: &mut TcpStream, status: u16, kind: &str, more: &str, body: &str) -> String {
     // Takes all of it off the wire, else the close would look like a reset.
     let mut request = Vec::new();
     let mut buffer = vec![0; 65536];
@@ -136,7 +143,7 @@ async fn answer(stream: &mut TcpStream, status: u16, kind: &str, body: &str) -> 
         }
     }
     let text = format!(
-        "HTTP/1.1 {status} Whatever\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        "HTTP/1.1 {status} Whatever\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n{more}connection: close\r\n\r\n{body}",
         body.len()
     );
     let _ = stream.write_all(text.as_bytes()).await;
