@@ -14,6 +14,7 @@ pub(crate) struct Candidate {
     pub(crate) id: JobId,
     pub(crate) kind: String,
     pub(crate) priority: i64,
+    /// Not run before this time; long past for a job that was to run at once, whatever the clock of who asked for it.
     pub(crate) run_after: Timestamp,
     /// The locks it needs.
     pub(crate) locks: Vec<String>,
@@ -103,11 +104,13 @@ impl Scene {
     /// Decides about the next candidate; they must come in the order of the queue: highest priority first, then oldest first.
     pub(crate) fn judge(&mut self, candidate: &Candidate, now: Timestamp) -> Verdict {
         if candidate.run_after > now {
+            self.leaves_lines(candidate);
             return Verdict::Park(ParkedOn::Time);
         }
         let rule = self.rules.get(&candidate.kind).copied().unwrap_or_default();
         let running = self.running.get(&candidate.kind).copied().unwrap_or_default();
         if rule.paused || rule.max_running.is_some_and(|most| running >= most) {
+            self.leaves_lines(candidate);
             return Verdict::Park(ParkedOn::Kind(candidate.kind.clone()));
         }
         if let Some(lock) = candidate.locks.iter().find(|lock| self.is_taken(lock, candidate)) {
@@ -121,6 +124,11 @@ impl Scene {
         }
         self.runs(&candidate.kind, candidate.locks.iter().cloned());
         Verdict::Claim
+    }
+
+    /// A job that waits for its time or its kind keeps no place in any line.
+    fn leaves_lines(&mut self, candidate: &Candidate) {
+        self.reserved.retain(|other| other.id != candidate.id);
     }
 
     fn is_taken(&self, lock: &str, candidate: &Candidate) -> bool {

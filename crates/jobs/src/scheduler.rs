@@ -175,24 +175,40 @@ async fn claim(
         }
         let limit = wanted - claimed.len() + LOOK_AHEAD;
         let candidates = store.candidates(lane, request.kinds, limit).await?;
-        let (mut take, mut park) = (Vec::new(), Vec::new());
+        let (mut take, mut park, mut left_lines) = (Vec::new(), Vec::new(), Vec::new());
+        let mut left_locks: HashSet<&str> = HashSet::new();
+        let mut deferred = false;
         for candidate in &candidates {
             if claimed.len() + take.len() == wanted {
                 break;
             }
+            // Somebody left this line a moment ago: who is next in it is not among these candidates. Who waits for that keeps its places.
+            if candidate
+                .locks
+                .iter()
+                .any(|lock| left_locks.contains(lock.as_str()))
+            {
+                left_locks.extend(candidate.locks.iter().map(String::as_str));
+                deferred = true;
+                continue;
+            }
             match scene.judge(candidate, request.taking.now) {
                 Verdict::Claim => take.push(candidate.id),
-                Verdict::Park(on) => park.push((candidate.id, on)),
+                Verdict::Park(on) => {
+                    // Whoever waits for its time or its kind leaves the lines of its locks.
+                    if !matches!(on, ParkedOn::Lock(_)) {
+                        left_lines.push(candidate.id);
+                        left_locks.extend(candidate.locks.iter().map(String::as_str));
+                    }
+                    park.push((candidate.id, on));
+                }
             }
         }
         store.park(&park).await?;
         claimed.extend(store.take(&take, request.taking).await?);
-        // Whoever waits for its time or its kind has left the lines of its locks: the next in line is looked at in its stead.
-        let left_lines = park.iter().filter(|(_, on)| !matches!(on, ParkedOn::Lock(_)));
-        let left_lines: Vec<JobId> = left_lines.map(|(id, _)| *id).collect();
         let unparked = store.unpark_after(&left_lines).await?;
         looked_at += candidates.len();
-        if candidates.len() < limit && unparked == 0 {
+        if candidates.len() < limit && unparked == 0 && !deferred {
             break;
         }
     }

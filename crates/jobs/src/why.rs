@@ -122,7 +122,7 @@ async fn wait(tx: &mut docket_db::Tx, job: &Job, now: Timestamp) -> Result<(Wait
         }
         over => return Ok((Wait::Over(over), None)),
     }
-    if job.run_after > now {
+    if job.run_after > now && job.run_after > job.created_at {
         let time = Wait::Time {
             at: job.run_after,
             retries: job.retries,

@@ -203,16 +203,17 @@ impl Model {
         let rule = self.kinds.entry(kind.to_owned()).or_default();
         change(rule);
         if !rule.paused {
-            self.unpark_first(&ParkedOn::Kind(kind.to_owned()), usize::MAX);
+            self.unpark_first(&ParkedOn::Kind(kind.to_owned()), None, usize::MAX);
         }
     }
 
-    /// Puts the first `places` jobs of a line back among those that are looked at.
-    fn unpark_first(&mut self, line: &ParkedOn, places: usize) -> u64 {
+    /// Puts the first `places` jobs of a line, in one lane or in all, back among those that are looked at.
+    fn unpark_first(&mut self, line: &ParkedOn, lane: Option<Lane>, places: usize) -> u64 {
         let mut waiting: Vec<&mut ModelJob> = self
             .jobs
             .values_mut()
             .filter(|job| job.is_queued() && job.parked_on.as_ref() == Some(line))
+            .filter(|job| lane.is_none_or(|lane| lane.priorities().contains(&job.job.priority)))
             .collect();
         waiting.sort_by_key(|job| job.order());
         waiting
@@ -225,9 +226,11 @@ impl Model {
     /// Puts whoever is first back among those that are looked at, for each lock of jobs that left its line.
     fn unpark_lines(&mut self, left: &[JobId]) -> u64 {
         let freed: BTreeSet<String> = left.iter().flat_map(|id| self.jobs[id].locks.clone()).collect();
-        freed
+        let lines = freed
             .into_iter()
-            .map(|lock| self.unpark_first(&ParkedOn::Lock(lock), 1))
+            .flat_map(|lock| [Lane::Foreground, Lane::Background].map(|lane| (lock.clone(), lane)));
+        lines
+            .map(|(lock, lane)| self.unpark_first(&ParkedOn::Lock(lock), Some(lane), 1))
             .sum()
     }
 }
@@ -302,13 +305,16 @@ impl Store for Model {
 
     async fn unpark_kind(&mut self, kind: &str, places: i64) -> Result<(), Error> {
         let places = usize::try_from(places).unwrap_or_default();
-        self.unpark_first(&ParkedOn::Kind(kind.to_owned()), places);
+        self.unpark_first(&ParkedOn::Kind(kind.to_owned()), None, places);
         Ok(())
     }
 
     async fn scene(&mut self) -> Result<Scene, Error> {
-        let queued = self.jobs.values().filter(|job| job.is_queued());
-        let reserved = queued.flat_map(|job| {
+        let in_line = |job: &&ModelJob| {
+            job.is_queued() && !matches!(job.parked_on, Some(ParkedOn::Time | ParkedOn::Kind(_)))
+        };
+        let reserved = self.jobs.values().filter(in_line);
+        let reserved = reserved.flat_map(|job| {
             job.reserved.iter().map(|lock| Reserved {
                 lock: lock.clone(),
                 id: job.job.id,
@@ -344,7 +350,9 @@ impl Store for Model {
             id: job.job.id,
             kind: job.job.kind.clone(),
             priority: job.job.priority,
-            run_after: job.job.run_after,
+            run_after: Some(job.job.run_after)
+                .filter(|at| *at > job.job.created_at)
+                .unwrap_or(Timestamp::from_millis(0)),
             locks: job.locks.clone(),
         });
         Ok(candidates.collect())

@@ -469,6 +469,29 @@ impl World {
         panic!("these never end: {:#?}", stuck.collect::<Vec<_>>());
     }
 
+    /// Prints what there is after a step, a line per job, for whoever replays a seed.
+    fn tell(&self, step: usize) {
+        eprintln!("step {step} at {}", self.now);
+        for (number, job) in self.model.jobs.values().enumerate() {
+            let ModelJob {
+                job,
+                locks,
+                reserved,
+                parked_on,
+                effects,
+                ..
+            } = job;
+            eprintln!(
+                "  {number} {} {} priority {} attempt {} of {:?}, locks {locks:?}, parked on {parked_on:?}, reserved {reserved:?}, effects {effects}",
+                job.kind,
+                job.state.as_str(),
+                job.priority,
+                job.attempt,
+                job.lease_by,
+            );
+        }
+    }
+
     /// The invariants of docs/jobs.md.
     fn check(&self) {
         assert_eq!(self.model.jobs.len(), self.accepted, "a job row is never lost");
@@ -532,7 +555,7 @@ fn check_claims<'a>(model: &Model, claimed: impl Iterator<Item = &'a Job>, now: 
         let job = &model.jobs[&claimed.id];
         for other in model.jobs.values().filter(|other| other.is_queued()) {
             let in_line = !matches!(other.parked_on, Some(ParkedOn::Time | ParkedOn::Kind(_)))
-                && other.job.run_after <= now
+                && (other.job.run_after <= now || other.job.run_after <= other.job.created_at)
                 && Lane::of(other.job.priority) == Lane::of(job.job.priority);
             let shares = other.locks.iter().any(|lock| job.locks.contains(lock));
             assert!(
@@ -556,10 +579,13 @@ fn check_claims<'a>(model: &Model, claimed: impl Iterator<Item = &'a Job>, now: 
     }
 }
 
-fn run(seed: u64) {
+fn run(seed: u64, told: bool) {
     let mut world = World::new(seed);
-    for _ in 0..STEPS {
+    for step in 0..STEPS {
         world.step();
+        if told {
+            world.tell(step);
+        }
         world.check();
     }
     world.settle();
@@ -575,8 +601,9 @@ fn the_contract_holds_for_ten_thousand_seeds() {
         }
         None => 0..SEEDS,
     };
+    let told = seeds.end - seeds.start == 1;
     for seed in seeds {
-        if std::panic::catch_unwind(|| run(seed)).is_err() {
+        if std::panic::catch_unwind(|| run(seed, told)).is_err() {
             panic!(
                 "seed {seed} breaks the contract: DOCKET_SEED={seed} cargo test --workspace --lib simulation"
             );

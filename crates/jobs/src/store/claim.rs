@@ -37,7 +37,7 @@ pub(crate) async fn load_scene(tx: &mut Tx) -> Result<Scene, Error> {
     const RESERVED: &str = "
         SELECT job_lock.name, job.id, job.priority
         FROM job_lock JOIN job ON job.id = job_lock.job_id
-        WHERE job_lock.reserved = 1 AND job.state = 'queued'";
+        WHERE job_lock.reserved = 1 AND job.state = 'queued' AND (job.parked_on IS NULL OR job.parked_on LIKE 'lock/%')";
     let reserved: Vec<(String, String, i64)> =
         on!(&mut *tx, conn => sqlx::query_as(RESERVED).fetch_all(conn))?;
     let reserved = reserved.into_iter().map(|(lock, id, priority)| {
@@ -67,7 +67,7 @@ pub(crate) async fn list_candidates(
     limit: usize,
 ) -> Result<Vec<Candidate>, Error> {
     const SQL: &str = "
-        SELECT id, kind, priority, run_after,
+        SELECT id, kind, priority, CASE WHEN run_after > created_at THEN run_after ELSE 0 END,
                (SELECT string_agg(name, $5) FROM job_lock WHERE job_lock.job_id = job.id)
         FROM job
         WHERE state = 'queued' AND parked_on IS NULL AND priority BETWEEN $1 AND $2

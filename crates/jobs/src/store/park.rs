@@ -5,7 +5,7 @@ use docket_db::{Error, Tx, execute, on};
 use serde_json::json;
 
 use super::over_list;
-use crate::{JobId, decide::ParkedOn};
+use crate::{JobId, decide::ParkedOn, worker::Lane};
 
 /// How many jobs whose time has come are looked at in one transaction: the rest follow in the next.
 const DUE_AT_ONCE: i64 = 500;
@@ -56,7 +56,7 @@ pub(crate) async fn unpark_due(tx: &mut Tx, now: Timestamp) -> Result<Option<Tim
     Ok(next.map(Timestamp::from_millis))
 }
 
-/// Lets whoever stands first in line be looked at, for each lock of jobs that have left `running` or the line.
+/// Lets whoever stands first in line be looked at, in each lane, for each lock of jobs that have left `running` or the line.
 ///
 /// Returns how many these are.
 pub(crate) async fn unpark_after(tx: &mut Tx, left: &[JobId]) -> Result<u64, Error> {
@@ -65,16 +65,28 @@ pub(crate) async fn unpark_after(tx: &mut Tx, left: &[JobId]) -> Result<u64, Err
     }
     let list: Vec<_> = left.iter().map(|id| json!({ "id": id.to_string() })).collect();
     let list = serde_json::Value::from(list).to_string();
-    let locks = over_list!(
+    let sql = over_list!(
         tx,
         "UPDATE job SET parked_on = NULL
          WHERE id IN (SELECT (SELECT first.id FROM job first
                               WHERE first.state = 'queued' AND first.parked_on = 'lock/' || job_lock.name
+                                AND first.priority BETWEEN lane.lowest AND lane.highest
                               ORDER BY first.priority DESC, first.id LIMIT 1)
-                      FROM",
+                      FROM (SELECT CAST($2 AS BIGINT) AS lowest, CAST($3 AS BIGINT) AS highest
+                            UNION ALL SELECT CAST($4 AS BIGINT), CAST($5 AS BIGINT)) AS lane
+                      CROSS JOIN",
         "JOIN job_lock ON job_lock.job_id = list.value ->> 'id')"
     );
-    execute!(tx, sqlx::query(locks).bind(&list))
+    let (foreground, background) = (Lane::Foreground.priorities(), Lane::Background.priorities());
+    execute!(
+        tx,
+        sqlx::query(sql)
+            .bind(&list)
+            .bind(foreground.start())
+            .bind(foreground.end())
+            .bind(background.start())
+            .bind(background.end())
+    )
 }
 
 /// Lets the first `places` jobs be looked at that wait for their kind.
@@ -97,8 +109,10 @@ pub(crate) async fn unpark_forgotten(tx: &mut Tx) -> Result<u64, Error> {
         WHERE id IN (
             SELECT (SELECT first.id FROM job first
                     WHERE first.state = 'queued' AND first.parked_on = line.parked_on
+                      AND (first.priority >= 0) = line.is_foreground
                     ORDER BY first.priority DESC, first.id LIMIT 1)
-            FROM (SELECT DISTINCT parked_on FROM job WHERE state = 'queued' AND parked_on LIKE 'lock/%') AS line
+            FROM (SELECT DISTINCT parked_on, priority >= 0 AS is_foreground
+                  FROM job WHERE state = 'queued' AND parked_on LIKE 'lock/%') AS line
             WHERE line.parked_on NOT IN (SELECT 'lock/' || job_lock.name FROM job JOIN job_lock ON job_lock.job_id = job.id
                                          WHERE job.state = 'running'))";
     execute!(tx, sqlx::query(SQL))
