@@ -9,7 +9,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 use crate::{clear, enqueue, figure, new_job, worker::Worker};
 
 /// How long the system rests between two jobs or bursts.
-const REST: Duration = Duration::from_millis(2);
+const REST: Duration = Duration::from_millis(10);
 
 /// One job at a time.
 pub(crate) async fn pick_up(jobs: &Jobs) -> anyhow::Result<()> {
