@@ -57,6 +57,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// True when the database answered and said no: it is there, and asking it something else may go well.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Query(sqlx::Error::Database(_)))
+    }
+
     /// Returns a closure that names table, column and key of a value that did not decode.
     pub fn corrupt<E: std::error::Error + Send + Sync + 'static>(
         table: &'static str,

@@ -19,7 +19,7 @@ use crate::{
     cli::Common,
     config::Config,
     purs_stand_in,
-    server::{Roles, Server, Stores, announce, wait_for_signal},
+    server::{Roles, Server, StopSignal, Stores, announce},
 };
 
 /// Runs the demonstration; with `once` it ends after the check instead of at Ctrl-C.
@@ -85,7 +85,7 @@ pub async fn run(common: &Common, once: bool) -> anyhow::Result<ExitCode> {
     }
     if !once {
         announce("\nThe server stays up until Ctrl-C.");
-        wait_for_signal().await;
+        StopSignal::listen().heard().await;
     }
     shutdown.cancel();
     server.wait().await?;

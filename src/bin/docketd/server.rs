@@ -16,6 +16,7 @@ use docket_worker::{
     package::SizeRules, ping, push, sandbox::Sandbox, source::git::SourceConfig,
 };
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -246,18 +247,25 @@ fn host_name() -> String {
 /// # Errors
 /// When something needed is not there, or a role fails.
 pub async fn run(config: &Config, roles: Roles) -> anyhow::Result<()> {
-    let stores = Stores::open(config).await?;
-    // Migrating is safe from many processes at once, so no role needs another one to start first.
-    stores.migrate().await?;
+    let mut stop = StopSignal::listen();
     let shutdown = CancellationToken::new();
-    let server = Server::start(config, stores, roles, shutdown.clone()).await?;
+    let start = async {
+        let stores = Stores::open(config).await?;
+        // Migrating is safe from many processes at once, so no role needs another one to start first.
+        stores.migrate().await?;
+        Server::start(config, stores, roles, shutdown.clone()).await
+    };
+    let server = tokio::select! {
+        started = start => started?,
+        () = stop.heard() => return Ok(()),
+    };
     // Scripts wait for exactly these lines.
     match &server.url {
         Some(url) => announce(&format!("docketd listening on {url}")),
         None => announce("docketd working"),
     }
     tokio::spawn(async move {
-        wait_for_signal().await;
+        stop.heard().await;
         info!("stopping");
         shutdown.cancel();
     });
@@ -270,12 +278,27 @@ pub fn announce(line: &str) {
     let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
 }
 
-/// Waits for SIGTERM or Ctrl-C.
-pub async fn wait_for_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).expect("a handler for SIGTERM can be set");
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
+/// SIGTERM and Ctrl-C, heard from its creation on: whoever reads that we are ready may send one at once.
+pub struct StopSignal {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignal {
+    /// From now on neither signal ends the program by itself.
+    pub fn listen() -> Self {
+        let listen = |kind| signal(kind).expect("a handler for a signal can be set");
+        Self {
+            terminate: listen(SignalKind::terminate()),
+            interrupt: listen(SignalKind::interrupt()),
+        }
+    }
+
+    /// Waits for one of them.
+    pub async fn heard(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }

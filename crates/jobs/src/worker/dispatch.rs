@@ -122,22 +122,49 @@ impl Dispatcher {
                         error = &error as &dyn std::error::Error,
                         "jobs could not be ended or claimed; trying again"
                     );
-                    // Signals do not shorten this wait: the database needs time, not more questions.
-                    tokio::time::sleep(RETRY).await;
+                    // A database that answers may refuse one end and take the others; for one that does not, all have to wait.
+                    if left.is_empty() || !error.is_refusal() {
+                        // Signals do not shorten this wait: the database needs time, not more questions.
+                        tokio::time::sleep(RETRY).await;
+                        self.leave_again(std::mem::take(&mut left), Duration::ZERO);
+                    } else {
+                        let refused = self.end_one_by_one(std::mem::take(&mut left)).await;
+                        self.leave_again(refused, RETRY);
+                    }
                     look_at = Instant::now();
                     ready.mark_changed();
-                    self.left_again(&mut left);
                 }
             }
         }
     }
 
-    /// What could not be stored is tried again even if nothing else happens.
-    fn left_again(&self, left: &mut Vec<Left>) {
-        for left in left.drain(..) {
-            // The receiver is ours.
-            let _ = self.left.send(left);
+    /// Ends each attempt in a transaction of its own, and returns those that are refused.
+    async fn end_one_by_one(&mut self, left: Vec<Left>) -> Vec<Left> {
+        let mut refused = Vec::new();
+        for left in left {
+            match self.cycle(std::slice::from_ref(&left), false).await {
+                Ok(cycle) => {
+                    self.settle(vec![left], cycle);
+                }
+                Err(_) => refused.push(left),
+            }
         }
+        refused
+    }
+
+    /// What could not be stored is tried again after `pause`, even if nothing else happens.
+    fn leave_again(&self, left: Vec<Left>, pause: Duration) {
+        if left.is_empty() {
+            return;
+        }
+        let inbox = self.left.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(pause).await;
+            for left in left {
+                // The receiver is gone only when the dispatcher has given up.
+                let _ = inbox.send(left);
+            }
+        });
     }
 
     /// One transaction: ends what has ended, and claims if it may.
