@@ -179,6 +179,34 @@ on_both_databases! {
         }
     }
 
+    /// An end that the database refuses keeps no other job from ending, and is stored once it is accepted.
+    async fn a_refused_end_keeps_no_other_job_from_ending(db: TestDb) {
+        let jobs = open(&db).await;
+        let change = async |sql: &'static str| {
+            let mut tx = jobs.db().write().await.unwrap();
+            docket_db::execute!(&mut tx, sqlx::query(sql)).unwrap();
+            tx.commit().await.unwrap();
+        };
+        change("CREATE UNIQUE INDEX planted ON job (error_code) WHERE error_code = 'wrong'").await;
+        let _worker = Worker::start(&jobs, "w", |run| async move {
+            if run.job.payload == "well" {
+                return Ok(());
+            }
+            Err(Failure::Rejected { code: "wrong", detail: "No.".to_owned() })
+        });
+        let first = enqueue(&jobs, &job("first", &[])).await;
+        finished(&jobs, first).await;
+        let refused = enqueue(&jobs, &job("refused", &[])).await;
+        for number in 0..5 {
+            let new = docket_jobs::NewJob { payload: "well".to_owned(), ..job(&format!("job {number}"), &[]) };
+            let id = enqueue(&jobs, &new).await;
+            assert_eq!(finished(&jobs, id).await.state, JobState::Succeeded);
+        }
+        assert_eq!(find(&jobs, refused).await.state, JobState::Running);
+        change("DROP INDEX planted").await;
+        assert_eq!(finished(&jobs, refused).await.state, JobState::Failed);
+    }
+
     /// What a reader sees in one transaction is one state: never a job that has ended without its last line.
     async fn a_read_transaction_shows_one_state(db: TestDb) {
         let jobs = open(&db).await;
