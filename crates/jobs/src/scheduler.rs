@@ -137,13 +137,13 @@ pub(crate) struct Cycle {
 pub(crate) async fn cycle(store: &mut impl Store, request: &Request<'_>) -> Result<Cycle, Error> {
     let now = request.taking.now;
     let mut cycle = Cycle::default();
+    store.serialise().await?;
     store.append(request.appends).await?;
     cycle.unparked = store.apply_ends(request.ends, now).await?;
     if request.wanted.iter().all(|(_, wanted)| *wanted == 0) {
         cycle.claimed = request.wanted.iter().map(|_| Vec::new()).collect();
         return Ok(cycle);
     }
-    store.serialise().await?;
     if let Some(known) = request.in_doubt {
         give_back_unknown(store, known, request.taking).await?;
     }

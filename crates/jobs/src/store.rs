@@ -15,6 +15,9 @@ pub(crate) mod why;
 
 /// One text for both databases around the one place in which they differ: the JSON array of objects in `$1` as rows with a column `value`.
 ///
+/// Rows that are named by their ids say `state || '' = 'queued'` where others say `state = 'queued'`: it keeps planners from reading an index of all
+/// queued jobs for a handful of ids.
+///
 /// A statement for many rows costs little more than a statement for one (design/measurements.md), so what can be gathered is.
 macro_rules! over_list {
     ($tx:expr, $before:expr, $after:expr) => {

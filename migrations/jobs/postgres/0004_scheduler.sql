@@ -5,8 +5,10 @@ ALTER TABLE job ADD COLUMN cancel_at BIGINT;                -- when somebody ask
 ALTER TABLE job ADD COLUMN cancel_by TEXT;                  -- who
 CREATE INDEX job_failed ON job (error_code, id) WHERE state = 'failed';
 DROP INDEX job_ready;
+DROP INDEX job_waiting;
 CREATE INDEX job_unparked ON job (priority DESC, id) WHERE state = 'queued' AND parked_on IS NULL;
 CREATE INDEX job_parked ON job (parked_on, priority DESC, id) WHERE state = 'queued' AND parked_on IS NOT NULL;
+CREATE INDEX job_due ON job (run_after) WHERE state = 'queued' AND parked_on = 'time';
 CREATE INDEX job_kind_ended ON job (kind, finished_at) WHERE state = 'succeeded';
 
 -- A job with several locks waits in the line of one; its place in the lines of the others is kept.

@@ -4,7 +4,7 @@ use docket_core::time::Timestamp;
 use docket_db::{Error, Tx, on};
 use serde_json::json;
 
-use super::{claim, over_list, park};
+use super::{over_list, park};
 use crate::{JobId, decide::Ending};
 
 /// The end of one attempt.
@@ -18,12 +18,11 @@ pub(crate) struct End {
 
 /// Ends attempts, frees their locks, and returns how many jobs came to be first in a line by that.
 ///
-/// An attempt that is no longer current ends nothing. A job whose effects are committed cannot be cancelled any more.
+/// After [`serialise`](super::claim::serialise). An attempt that is no longer current ends nothing. A job whose effects are committed cannot be cancelled any more.
 pub(crate) async fn apply(tx: &mut Tx, ends: &[End], now: Timestamp) -> Result<u64, Error> {
     if ends.is_empty() {
         return Ok(0);
     }
-    claim::serialise(tx).await?;
     let sql = over_list!(
         tx,
         "UPDATE job

@@ -23,7 +23,7 @@ pub(crate) async fn park(tx: &mut Tx, parked: &[(JobId, ParkedOn)]) -> Result<()
     let park = over_list!(
         tx,
         "UPDATE job SET parked_on = parked.reason FROM (SELECT list.value ->> 'id' AS job_id, list.value ->> 'on' AS reason FROM",
-        ") AS parked WHERE job.id = parked.job_id AND job.state = 'queued'"
+        ") AS parked WHERE job.id = parked.job_id AND job.state || '' = 'queued'"
     );
     execute!(&mut *tx, sqlx::query(park).bind(&list))?;
     let in_lines = parked.iter().any(|(_, on)| matches!(on, ParkedOn::Lock(_)));
