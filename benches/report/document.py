@@ -54,7 +54,7 @@ class Figures:
 
 
 def number(value):
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
+    return f"{value:,.0f}" if value >= 100 or value == 0 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
 
 
 def table(head, rows):
@@ -160,6 +160,7 @@ def main(file, folder):
     (folder / "queue-rate.svg").write_text(chart("Jobs per second, end to end", [(f"{t}: jobs per second", r) for t, r in zip(titles, rate)]))
     (folder / "queue-cpu.svg").write_text(chart("CPU time per job", [(f"{t}: CPU µs per job, client and server", r) for t, r in zip(titles, cpu)]))
     settings = ", ".join(f"`{name} = {value}`" for name, value in result["postgres"].items())
+    rounds = f"{len(result['load'])} round{'s' * (len(result['load']) > 1)}"
     load = ", ".join(f"{value:.1f}" for value in result["load"])
     (folder / "queue.md").write_text(f"""# The queue beside its peers
 
@@ -167,7 +168,7 @@ def main(file, folder):
 
 {result["machine"]}; {result["date"]}; {", ".join(f"{name} {version}" for name, version in result["versions"].items())}.
 PostgreSQL as it comes: {settings}. SQLite in WAL with `synchronous = FULL`, except where huey's fsync is off.
-All programs ran one after another on this machine, {len(result["load"])} rounds; values are medians, the longest wait of a burst is that of all rounds.
+All programs ran one after another on this machine, {rounds}; values are medians, the longest wait of a burst is that of all rounds.
 Other programs ran beside (load average before each round: {load}), so read the ratios and the CPU time per job, not the rates.
 
 The job does nothing. Ours also takes a lock of its own and writes one log line; theirs need not. Each system is shown at the setting that was best for

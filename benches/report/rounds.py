@@ -114,22 +114,22 @@ def versions():
 
 
 def main(file):
-    load, figures = [], []
-    for number in range(1, ROUNDS + 1):
-        load.append(os.getloadavg()[0])
-        for name in PROGRAMS:
-            print(f"benches/run: round {number} of {ROUNDS}, {name}", file=sys.stderr)
-            figures += [{**figure, "round": number} for figure in measure(name)]
     settings = {name: sql(f"SHOW {name}") for name in ("fsync", "synchronous_commit", "shared_buffers", "wal_level")}
     result = {
         "date": datetime.date.today().isoformat(),
         "machine": machine(),
-        "load": load,
         "versions": versions(),
         "postgres": settings,
-        "figures": figures,
+        "load": [],
+        "figures": [],
     }
-    pathlib.Path(file).write_text(json.dumps(result, indent=1) + "\n")
+    for number in range(1, ROUNDS + 1):
+        result["load"].append(os.getloadavg()[0])
+        for name in PROGRAMS:
+            print(f"benches/run: round {number} of {ROUNDS}, {name}", file=sys.stderr)
+            result["figures"] += measure(name)
+        # A run that is interrupted keeps its whole rounds: `benches/run --report` reports them.
+        pathlib.Path(file).write_text(json.dumps(result, indent=1) + "\n")
 
 
 main(*sys.argv[1:])
