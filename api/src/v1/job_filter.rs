@@ -5,9 +5,9 @@
 use std::{fmt, str::FromStr};
 
 use axum::http::StatusCode;
-use docket_core::{name::PackageName, time::Timestamp};
+use docket_core::name::PackageName;
 use docket_http::Problem;
-use docket_jobs::{JobFilter, JobId, JobState, Order, Place};
+use docket_jobs::{JobFilter, JobId, JobState, Order};
 
 use super::query::{CURSOR, Parameters};
 use crate::{control::is_code, job_kinds::Kinds};
@@ -85,23 +85,23 @@ fn who(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-fn after(text: &str, order: Order) -> Result<Place, String> {
+fn after(text: &str, order: Order) -> Result<JobId, String> {
     let cursor: Cursor = text
         .parse()
         .map_err(|_| "it is taken from the Link header of the page before, as it stands there".to_owned())?;
     if cursor.order != order {
         return Err("it is that of a list in the other order; keep `order` as it was".to_owned());
     }
-    Ok(cursor.place)
+    Ok(cursor.last)
 }
 
 /// Where a list goes on. To clients it is a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Cursor {
-    /// A place alone says nothing of the direction.
+    /// A job alone says nothing of the direction.
     pub(super) order: Order,
-    /// Of the last job of the page before.
-    pub(super) place: Place,
+    /// The last job of the page before.
+    pub(super) last: JobId,
 }
 
 #[derive(Debug)]
@@ -113,8 +113,7 @@ impl fmt::Display for Cursor {
             Order::Ascending => 'a',
             Order::Descending => 'd',
         };
-        let millis = self.place.created_at.millis();
-        write!(f, "{order}{millis}.{}", self.place.id)
+        write!(f, "{order}{}", self.last)
     }
 }
 
@@ -127,15 +126,9 @@ impl FromStr for Cursor {
             Some(("d", rest)) => (Order::Descending, rest),
             _ => return Err(NotACursor),
         };
-        let (millis, id) = rest.split_once('.').ok_or(NotACursor)?;
-        let cursor = Self {
-            order,
-            place: Place {
-                created_at: Timestamp::from_millis(millis.parse().map_err(|_| NotACursor)?),
-                id: id.parse().map_err(|_| NotACursor)?,
-            },
-        };
-        // Numbers and ids can be written in several ways; we write them in one.
+        let last = rest.parse().map_err(|_| NotACursor)?;
+        let cursor = Self { order, last };
+        // Ids can be written in several ways; we write them in one.
         (cursor.to_string() == text).then_some(cursor).ok_or(NotACursor)
     }
 }
@@ -146,19 +139,17 @@ mod tests {
 
     #[test]
     fn a_cursor_is_read_as_it_was_written_and_in_no_other_way() {
-        let text = "d1787036531004.0198a5c6-7c1e-7d3a-9a55-2f4d0a9b1c2d";
+        let text = "d0198a5c6-7c1e-7d3a-9a55-2f4d0a9b1c2d";
         assert_eq!(text.parse::<Cursor>().unwrap().to_string(), text);
         for text in [
             "",
             "d",
             "é",
-            "d1787036531004",
-            "x1787036531004.0198a5c6-7c1e-7d3a-9a55-2f4d0a9b1c2d",
-            "d+1787036531004.0198a5c6-7c1e-7d3a-9a55-2f4d0a9b1c2d",
-            "d9999999999999999.0198a5c6-7c1e-7d3a-9a55-2f4d0a9b1c2d",
-            "d1787036531004.0198A5C6-7C1E-7D3A-9A55-2F4D0A9B1C2D",
-            "d1787036531004.0198a5c67c1e7d3a9a552f4d0a9b1c2d",
-            "d1787036531004.0198a5c6-7c1e-7d3a-9a55-2f4d0a9b1c2d ",
+            "0198a5c6-7c1e-7d3a-9a55-2f4d0a9b1c2d",
+            "x0198a5c6-7c1e-7d3a-9a55-2f4d0a9b1c2d",
+            "d0198A5C6-7C1E-7D3A-9A55-2F4D0A9B1C2D",
+            "d0198a5c67c1e7d3a9a552f4d0a9b1c2d",
+            "d0198a5c6-7c1e-7d3a-9a55-2f4d0a9b1c2d ",
         ] {
             assert!(text.parse::<Cursor>().is_err(), "{text}");
         }

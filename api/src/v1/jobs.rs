@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use docket_http::Problem;
-use docket_jobs::{JobFilter, JobId, Jobs, Level, LineFilter, Order, Place};
+use docket_jobs::{JobFilter, JobId, Jobs, Level, LineFilter, Order};
 
 use super::{
     V1Error,
@@ -62,7 +62,7 @@ pub(super) async fn list(
     let next = found.last().filter(|_| more).map(|last| {
         let cursor = Cursor {
             order: filter.order,
-            place: Place::of(last),
+            last: last.id,
         };
         parameters.link(&cursor.to_string())
     });

@@ -23,6 +23,16 @@ impl JobId {
             nanos,
         )))
     }
+
+    /// The id before all those that are made at `time` or later.
+    pub(crate) fn before(time: Timestamp) -> Self {
+        const TIME_BITS: u32 = 48;
+        let millis = u128::try_from(time.millis()).unwrap_or_default();
+        if millis >> TIME_BITS != 0 {
+            return Self(Uuid::max());
+        }
+        Self(Uuid::from_u128(millis << (u128::BITS - TIME_BITS)))
+    }
 }
 
 impl fmt::Display for JobId {

@@ -33,7 +33,7 @@ pub use log::{JobLog, Level, LogLine};
 pub use run::{Failure, Run};
 pub use schedule::{Every, LastTick, Schedule};
 pub use store::{
-    jobs::{JobFilter, Order, Place},
+    jobs::{JobFilter, Order},
     lines::LineFilter,
 };
 pub use tail::{Tail, TailPage};
@@ -73,6 +73,12 @@ pub const TABLES: Product = Product {
             name: "0005_job_filters",
             sqlite: include_str!("../../../migrations/jobs/sqlite/0005_job_filters.sql"),
             postgres: include_str!("../../../migrations/jobs/postgres/0005_job_filters.sql"),
+        },
+        Migration {
+            version: 6,
+            name: "0006_fewer_indexes",
+            sqlite: include_str!("../../../migrations/jobs/sqlite/0006_fewer_indexes.sql"),
+            postgres: include_str!("../../../migrations/jobs/postgres/0006_fewer_indexes.sql"),
         },
     ],
 };

@@ -8,7 +8,7 @@ mod fixture;
 
 use docket_core::time::Timestamp;
 use docket_jobs::{
-    Actor, Clock, Failure, Job, JobFilter, JobId, JobState, Jobs, NewJob, Order, Place, Role, TABLES,
+    Actor, Clock, Failure, Job, JobFilter, JobId, JobState, Jobs, NewJob, Order, Role, TABLES,
 };
 use docket_test_support::{TestDb, on_both_databases};
 use fixture::{Worker, enqueue, finished, open};
@@ -99,7 +99,7 @@ on_both_databases! {
             // Those that come meanwhile stand at the end, where only the ascending list gets to see them.
             while seen.len() < 25 {
                 let page = list(&jobs, &filter).await;
-                filter.after = Some(Place::of(page.last().expect("the list has not ended")));
+                filter.after = Some(page.last().expect("the list has not ended").id);
                 seen.extend(page.into_iter().map(|job| job.id));
                 enqueue(&jobs, &new(kind, number)).await;
                 number += 1;

@@ -37,8 +37,8 @@ pub struct JobFilter {
     pub who: Option<String>,
     /// Only jobs that ended with this code of `docs/problems.md`.
     pub error_code: Option<String>,
-    /// Only what comes behind this place in the order.
-    pub after: Option<Place>,
+    /// Only what comes behind this job in the order: a list that goes on repeats and skips nothing, whatever is added.
+    pub after: Option<JobId>,
     /// By creation.
     pub order: Order,
     /// How many at most.
@@ -60,25 +60,6 @@ impl Default for JobFilter {
             after: None,
             order: Order::Ascending,
             limit: 100,
-        }
-    }
-}
-
-/// Where a job stands in the list of all jobs, for good: a list that goes on behind a place repeats and skips nothing, whatever is added.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// When the job was created.
-    pub created_at: Timestamp,
-    /// Which of those created then it is.
-    pub id: JobId,
-}
-
-impl Place {
-    /// The place of `job`.
-    pub fn of(job: &Job) -> Self {
-        Self {
-            created_at: job.created_at,
-            id: job.id,
         }
     }
 }
@@ -225,7 +206,12 @@ pub(crate) async fn find_earlier(
     const SQL: &str = concat!(
         "SELECT ",
         job_columns!(),
-        " FROM job WHERE dedup_key = $1 AND id <> $2 ORDER BY id DESC LIMIT 1"
+        " FROM job WHERE dedup_key = $1 AND id <> $2 AND state IN ('queued', 'running')
+         UNION ALL
+         SELECT ",
+        job_columns!(),
+        " FROM job WHERE dedup_key = $1 AND id <> $2 AND state IN ('succeeded', 'failed', 'cancelled')
+         ORDER BY id DESC LIMIT 1"
     );
     let row: Option<JobRow> = on!(tx, conn => sqlx::query_as(SQL)
         .bind(dedup_key)
@@ -236,28 +222,21 @@ pub(crate) async fn find_earlier(
 
 /// Returns the jobs that pass `filter`.
 ///
-/// Only the conditions that are asked for stand in the text: each has an index (0005), which an `OR` would hide from SQLite.
+/// Only the conditions that are asked for stand in the text: each has an index (0006), but for the kind,, which an `OR` would hide from SQLite.
 pub(crate) async fn list(tx: &mut Tx, filter: &JobFilter) -> Result<Vec<Job>, Error> {
-    const ALL: &str = concat!(
-        "SELECT ",
-        job_columns!(),
-        " FROM job WHERE created_at >= $1 AND created_at < $2"
-    );
+    const ALL: &str = concat!("SELECT ", job_columns!(), " FROM job WHERE id > $1 AND id < $2");
     // Both texts are those of the index on the name: one has JSON in text columns, the other a type for it.
     let who = if tx.is_postgres() {
         " AND actor IS NOT NULL AND (actor::jsonb ->> 'name') = $8"
     } else {
         " AND actor IS NOT NULL AND (actor ->> 'name') = $8"
     };
-    let is_narrow = filter.package.is_some() || filter.parent.is_some() || filter.who.is_some();
     let conditions = [
         of_state(filter),
-        match filter.kinds.len() {
-            0 => "",
-            // SQLite would read by the kind, of which there are many more jobs.
-            1 if is_narrow => " AND kind || '' = $5",
-            1 => " AND kind = $5",
-            _ => " AND ',' || $5 || ',' LIKE '%,' || kind || ',%'",
+        if filter.kinds.is_empty() {
+            ""
+        } else {
+            " AND ',' || $5 || ',' LIKE '%,' || kind || ',%'"
         },
         filter.package.as_ref().map_or("", |_| " AND package_name = $6"),
         filter.parent.map_or("", |_| " AND parent_id = $7"),
@@ -266,22 +245,17 @@ pub(crate) async fn list(tx: &mut Tx, filter: &JobFilter) -> Result<Vec<Job>, Er
             "",
             |_| " AND state IN ('failed', 'cancelled') AND error_code = $9",
         ),
-        match (filter.after, filter.order) {
-            (None, _) => "",
-            (Some(_), Order::Ascending) => " AND (created_at, id) > ($10, $11)",
-            (Some(_), Order::Descending) => " AND (created_at, id) < ($10, $11)",
-        },
         match filter.order {
-            Order::Ascending => " ORDER BY created_at, id",
-            Order::Descending => " ORDER BY created_at DESC, id DESC",
+            Order::Ascending => " ORDER BY id",
+            Order::Descending => " ORDER BY id DESC",
         },
         " LIMIT $3",
     ];
     let sql = [ALL, &conditions.concat()].concat();
-    let (since, until) = bounds(filter);
+    let (behind, before) = bounds(filter);
     let rows: Vec<JobRow> = on!(tx, conn => sqlx::query_as(AssertSqlSafe(sql))
-        .bind(since.millis())
-        .bind(until.millis())
+        .bind(behind.to_string())
+        .bind(before.to_string())
         .bind(filter.limit)
         .bind(filter.state.map(JobState::as_str))
         .bind(filter.kinds.join(","))
@@ -289,8 +263,6 @@ pub(crate) async fn list(tx: &mut Tx, filter: &JobFilter) -> Result<Vec<Job>, Er
         .bind(filter.parent.map(|parent| parent.to_string()))
         .bind(filter.who.as_deref())
         .bind(filter.error_code.as_deref())
-        .bind(filter.after.map(|place| place.created_at.millis()))
-        .bind(filter.after.map(|place| place.id.to_string()))
         .fetch_all(conn))?;
     rows.into_iter().map(JobRow::into_job).collect()
 }
@@ -308,15 +280,13 @@ fn of_state(filter: &JobFilter) -> &'static str {
     }
 }
 
-/// From when to when jobs are read: behind a place, nothing before it is looked at.
-fn bounds(filter: &JobFilter) -> (Timestamp, Timestamp) {
+/// Between which ids the jobs are: ids sort by creation.
+fn bounds(filter: &JobFilter) -> (JobId, JobId) {
+    let (behind, before) = (JobId::before(filter.since), JobId::before(filter.until));
     match (filter.after, filter.order) {
-        (None, _) => (filter.since, filter.until),
-        (Some(place), Order::Ascending) => (filter.since.max(place.created_at), filter.until),
-        (Some(place), Order::Descending) => {
-            let until = place.created_at.next_millisecond();
-            (filter.since, filter.until.min(until))
-        }
+        (None, _) => (behind, before),
+        (Some(last), Order::Ascending) => (behind.max(last), before),
+        (Some(last), Order::Descending) => (behind, before.min(last)),
     }
 }
 
