@@ -16,8 +16,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// By default each statement of PostgreSQL sees a newer state; SQLite shows one state to a whole transaction by itself.
 const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
-/// A process that is stopped, or a machine that is gone, in the middle of a transaction must not keep its locks: the server ends it.
-const END_IDLE_TRANSACTIONS: &str = "SET idle_in_transaction_session_timeout = '30s'";
+/// A process that is stopped, or a machine that is gone, in the middle of a transaction must not keep its locks: the server ends it. And nothing here
+/// runs long enough for compiled queries to pay: compiling takes 200 ms each time.
+const SETTINGS: &str =
+    "SELECT set_config('idle_in_transaction_session_timeout', '30s', false), set_config('jit', 'off', false)";
 
 /// How many connections one process keeps at most.
 const MAX_CONNECTIONS: u32 = 16;
@@ -110,7 +112,7 @@ impl Db {
             .max_connections(MAX_CONNECTIONS)
             .acquire_timeout(CONNECT_TIMEOUT)
             .after_connect(|conn, _| {
-                Box::pin(async move { sqlx::query(END_IDLE_TRANSACTIONS).execute(conn).await.map(drop) })
+                Box::pin(async move { sqlx::query(SETTINGS).execute(conn).await.map(drop) })
             })
             .connect_lazy_with(options);
         Ok(Self::Postgres(pool))

@@ -65,6 +65,8 @@ pub(crate) struct Scene {
     running: HashMap<String, i64>,
     rules: BTreeMap<String, KindRule>,
     reserved: Vec<Reserved>,
+    /// When the next job becomes ready that waits for time alone.
+    pub(crate) next_due: Option<Timestamp>,
 }
 
 /// What becomes of a candidate.
@@ -77,12 +79,19 @@ pub(crate) enum Verdict {
 }
 
 impl Scene {
-    pub(crate) fn new(rules: BTreeMap<String, KindRule>, reserved: Vec<Reserved>) -> Self {
-        Self {
-            rules,
-            reserved,
-            ..Self::default()
-        }
+    /// Adds what operators said about a kind.
+    pub(crate) fn rules(&mut self, kind: String, rule: KindRule) {
+        self.rules.insert(kind, rule);
+    }
+
+    /// Adds a place that is kept in a line.
+    pub(crate) fn reserves(&mut self, place: Reserved) {
+        self.reserved.push(place);
+    }
+
+    /// True when places are kept for a job in the lines of some of its locks.
+    pub(crate) fn keeps_places_of(&self, job: JobId) -> bool {
+        self.reserved.iter().any(|place| place.id == job)
     }
 
     /// Adds a running job.

@@ -20,11 +20,11 @@ use crate::{
     Job, JobId, JobState, Level,
     decide::{self, Candidate, Ending, ParkedOn, Scene, Verdict},
     log, store,
-    store::{claim::Taking, ends::End, lines::Append},
+    store::{claim::Taking, ends::End},
     worker::Lane,
 };
 
-/// How many jobs are looked at beyond those that are wanted: some will have to wait.
+/// How many jobs are looked at beyond those that are wanted, once some of them had to wait.
 const LOOK_AHEAD: usize = 32;
 
 /// How many jobs are looked at in one transaction: others wait for it to end.
@@ -34,15 +34,15 @@ const LOOK_AT_MOST: usize = 2000;
 #[allow(async_fn_in_trait, reason = "nobody outside this crate implements it")]
 pub(crate) trait Store {
     async fn serialise(&mut self) -> Result<(), Error>;
-    async fn append(&mut self, appends: &[Append]) -> Result<Vec<JobId>, Error>;
     async fn apply_ends(&mut self, ends: &[End], now: Timestamp) -> Result<u64, Error>;
-    async fn unpark_due(&mut self, now: Timestamp) -> Result<Option<Timestamp>, Error>;
+    async fn unpark_due(&mut self, now: Timestamp) -> Result<(), Error>;
     async fn unpark_kind(&mut self, kind: &str, places: i64) -> Result<(), Error>;
     async fn scene(&mut self) -> Result<Scene, Error>;
     async fn candidates(&mut self, lane: Lane, kinds: &[&str], limit: usize)
     -> Result<Vec<Candidate>, Error>;
     async fn park(&mut self, parked: &[(JobId, ParkedOn)]) -> Result<(), Error>;
     async fn unpark_after(&mut self, left: &[JobId]) -> Result<u64, Error>;
+    async fn unreserve(&mut self, ids: &[JobId]) -> Result<(), Error>;
     async fn take(&mut self, ids: &[JobId], taking: Taking<'_>) -> Result<Vec<Job>, Error>;
     async fn held_by(&mut self, worker: &str) -> Result<Vec<(JobId, i64)>, Error>;
     async fn lapsed(&mut self, now: Timestamp) -> Result<Vec<Job>, Error>;
@@ -53,15 +53,11 @@ impl Store for Tx {
         store::claim::serialise(self).await
     }
 
-    async fn append(&mut self, appends: &[Append]) -> Result<Vec<JobId>, Error> {
-        store::lines::append(self, appends).await
-    }
-
     async fn apply_ends(&mut self, ends: &[End], now: Timestamp) -> Result<u64, Error> {
         store::ends::apply(self, ends, now).await
     }
 
-    async fn unpark_due(&mut self, now: Timestamp) -> Result<Option<Timestamp>, Error> {
+    async fn unpark_due(&mut self, now: Timestamp) -> Result<(), Error> {
         store::park::unpark_due(self, now).await
     }
 
@@ -90,6 +86,10 @@ impl Store for Tx {
         store::park::unpark_after(self, left).await
     }
 
+    async fn unreserve(&mut self, ids: &[JobId]) -> Result<(), Error> {
+        store::park::unreserve(self, ids).await
+    }
+
     async fn take(&mut self, ids: &[JobId], taking: Taking<'_>) -> Result<Vec<Job>, Error> {
         store::claim::take(self, ids, taking).await
     }
@@ -106,8 +106,6 @@ impl Store for Tx {
 /// What a worker wants of one transaction.
 #[derive(Debug)]
 pub(crate) struct Request<'a> {
-    /// Lines to be stored with the ends.
-    pub(crate) appends: &'a [Append],
     /// Attempts that have ended.
     pub(crate) ends: &'a [End],
     /// How many jobs of which lane it can run.
@@ -138,7 +136,6 @@ pub(crate) async fn cycle(store: &mut impl Store, request: &Request<'_>) -> Resu
     let now = request.taking.now;
     let mut cycle = Cycle::default();
     store.serialise().await?;
-    store.append(request.appends).await?;
     cycle.unparked = store.apply_ends(request.ends, now).await?;
     if request.wanted.iter().all(|(_, wanted)| *wanted == 0) {
         cycle.claimed = request.wanted.iter().map(|_| Vec::new()).collect();
@@ -147,8 +144,12 @@ pub(crate) async fn cycle(store: &mut impl Store, request: &Request<'_>) -> Resu
     if let Some(known) = request.in_doubt {
         give_back_unknown(store, known, request.taking).await?;
     }
-    cycle.next_due = store.unpark_due(now).await?;
     let mut scene = store.scene().await?;
+    if scene.next_due.is_some_and(|at| at <= now) {
+        store.unpark_due(now).await?;
+        scene = store.scene().await?;
+    }
+    cycle.next_due = scene.next_due;
     for (kind, places) in scene.free_places() {
         store.unpark_kind(&kind, places).await?;
     }
@@ -173,9 +174,11 @@ async fn claim(
         if looked_at >= LOOK_AT_MOST {
             return Ok((claimed, true));
         }
-        let limit = wanted - claimed.len() + LOOK_AHEAD;
+        let ahead = if looked_at == 0 { 0 } else { LOOK_AHEAD };
+        let limit = wanted - claimed.len() + ahead;
         let candidates = store.candidates(lane, request.kinds, limit).await?;
         let (mut take, mut park, mut left_lines) = (Vec::new(), Vec::new(), Vec::new());
+        let mut unreserve = Vec::new();
         let mut left_locks: HashSet<&str> = HashSet::new();
         let mut deferred = false;
         for candidate in &candidates {
@@ -193,7 +196,12 @@ async fn claim(
                 continue;
             }
             match scene.judge(candidate, request.taking.now) {
-                Verdict::Claim => take.push(candidate.id),
+                Verdict::Claim => {
+                    take.push(candidate.id);
+                    if scene.keeps_places_of(candidate.id) {
+                        unreserve.push(candidate.id);
+                    }
+                }
                 Verdict::Park(on) => {
                     // Whoever waits for its time or its kind leaves the lines of its locks.
                     if !matches!(on, ParkedOn::Lock(_)) {
@@ -206,6 +214,7 @@ async fn claim(
         }
         store.park(&park).await?;
         claimed.extend(store.take(&take, request.taking).await?);
+        store.unreserve(&unreserve).await?;
         let unparked = store.unpark_after(&left_lines).await?;
         looked_at += candidates.len();
         if candidates.len() < limit && unparked == 0 && !deferred {
@@ -227,6 +236,7 @@ async fn give_back_unknown(
             id,
             attempt,
             ending: Ending::GivenBack,
+            lines: Vec::new(),
         })
         .collect();
     store.apply_ends(&unknown, taking.now).await?;
@@ -237,19 +247,20 @@ async fn give_back_unknown(
 pub(crate) async fn reap(store: &mut impl Store, now: Timestamp) -> Result<Vec<JobId>, Error> {
     store.serialise().await?;
     let lapsed = store.lapsed(now).await?;
-    let (mut appends, mut ends) = (Vec::new(), Vec::new());
-    for job in &lapsed {
-        let (id, attempt) = (job.id, job.attempt);
-        let (ending, line) = decide::after_lapse(attempt, job.resets);
+    let ends = lapsed.iter().map(|job| {
+        let (ending, line) = decide::after_lapse(job.attempt, job.resets);
         let level = match ending.state() {
             JobState::Queued => Level::Warn,
             _ => Level::Error,
         };
-        let lines = vec![log::closing_line(job, level, line, now)];
-        appends.push(Append { id, attempt, lines });
-        ends.push(End { id, attempt, ending });
-    }
-    store.append(&appends).await?;
+        End {
+            id: job.id,
+            attempt: job.attempt,
+            ending,
+            lines: vec![log::closing_line(job, level, line, now)],
+        }
+    });
+    let ends: Vec<End> = ends.collect();
     store.apply_ends(&ends, now).await?;
     Ok(lapsed.into_iter().map(|job| job.id).collect())
 }

@@ -13,6 +13,9 @@ use crate::{JobId, Jobs, store, store::lines::Append};
 const LOGS_AT_ONCE: usize = 256;
 const BYTES_AT_ONCE: usize = 1024 * 1024;
 
+/// How long lines gather. A job that ends meanwhile stores them with its end, for nothing.
+const GATHER: Duration = Duration::from_millis(2);
+
 /// How long to wait before trying again when the database did not take an append.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -40,11 +43,13 @@ async fn write(jobs: Jobs, mut inbox: mpsc::UnboundedReceiver<Arc<Shared>>) {
             if inbox.recv_many(&mut dirty, LOGS_AT_ONCE).await == 0 {
                 return;
             }
-        } else {
-            // What could not be stored keeps no other log from being written.
-            while let Ok(log) = inbox.try_recv() {
-                dirty.push(log);
-            }
+            tokio::time::sleep(GATHER).await;
+        }
+        // What could not be stored keeps no other log from being written.
+        while dirty.len() < LOGS_AT_ONCE
+            && let Ok(log) = inbox.try_recv()
+        {
+            dirty.push(log);
         }
         let mut bytes = 0;
         for log in dirty.drain(..) {

@@ -13,9 +13,9 @@ use docket_core::time::Timestamp;
 use docket_db::{Tx, on};
 use docket_test_support::on_both_databases;
 
-use super::{Request, Store, cycle, model::Model, reap};
+use super::{Request, cycle, model::Model, reap};
 use crate::{
-    Clock, JobId, JobState, Jobs, Level, NewJob, TABLES,
+    Clock, JobId, JobState, Jobs, Level, LogLine, NewJob, TABLES,
     decide::Ending,
     log, store,
     store::{claim::Taking, ends::End, lease::Held, lines::Append},
@@ -128,14 +128,22 @@ impl Pair {
                 3 => Ending::GivenBack,
                 _ => Ending::Succeeded,
             };
-            ends.push(End { id, attempt, ending });
+            ends.push(End {
+                id,
+                attempt,
+                ending,
+                lines: if self.rng.bool() {
+                    vec![self.line(id, now)]
+                } else {
+                    Vec::new()
+                },
+            });
         }
         let wanted = LANES.map(|lane| (lane, self.rng.usize(..3)));
         let known = HashSet::new();
         let in_doubt = (self.rng.u8(..10) == 0).then_some(&known);
         let worker = format!("worker {}", self.rng.u8(..3));
         let request = Request {
-            appends: &[],
             ends: &ends,
             wanted: &wanted,
             kinds: &KINDS,
@@ -163,26 +171,27 @@ impl Pair {
         told
     }
 
+    /// The next line of a log; now and then the last one again, as after a lost answer.
+    fn line(&mut self, id: JobId, now: Timestamp) -> LogLine {
+        let job = &self.model.jobs[&id].job;
+        let mut line = log::closing_line(job, Level::Info, "line".to_owned(), now);
+        if self.rng.u8(..6) == 0 && job.log_seq > 0 {
+            line.seq = job.log_seq;
+        }
+        line
+    }
+
     async fn append(&mut self) -> String {
         let now = self.now();
         let mut appends = Vec::new();
         for Held { id, attempt } in self.some_attempts() {
-            let job = &self.model.jobs[&id].job;
-            let mut line = log::closing_line(job, Level::Info, "line".to_owned(), now);
-            // Now and then the last line again, as after a lost answer.
-            if self.rng.u8(..6) == 0 && job.log_seq > 0 {
-                line.seq = job.log_seq;
-            }
-            appends.push(Append {
-                id,
-                attempt,
-                lines: vec![line],
-            });
+            let lines = vec![self.line(id, now)];
+            appends.push(Append { id, attempt, lines });
         }
         let mut tx = self.jobs.db().write().await.unwrap();
-        let mut stored = tx.append(&appends).await.unwrap();
+        let mut stored = store::lines::append(&mut tx, &appends).await.unwrap();
         tx.commit().await.unwrap();
-        let mut modelled = self.model.append(&appends).await.unwrap();
+        let mut modelled = self.model.append(&appends);
         stored.sort_unstable();
         modelled.sort_unstable();
         assert_eq!(stored, modelled, "{appends:?}");

@@ -10,7 +10,7 @@ use docket_db::Error;
 
 use super::Store;
 use crate::{
-    Cancel, Enqueued, Job, JobId, JobState, NewJob, Retry,
+    Cancel, Enqueued, Job, JobId, JobState, LogLine, NewJob, Retry,
     decide::{Candidate, Ending, KindRule, ParkedOn, Reserved, Scene},
     store::{claim::Taking, ends::End, lease::Held, lines::Append},
     worker::Lane,
@@ -42,8 +42,19 @@ impl ModelJob {
         self.job.state == JobState::Queued
     }
 
+    fn waits_for_time(&self) -> bool {
+        self.is_queued() && self.parked_on == Some(ParkedOn::Time)
+    }
+
     fn runs(&self, attempt: i64) -> bool {
         self.job.state == JobState::Running && self.job.attempt == attempt
+    }
+
+    fn add_lines(&mut self, lines: &[LogLine]) {
+        for line in lines {
+            (self.job.log_seq, self.job.log_at) = (line.seq, line.at);
+            self.log.push((line.seq, line.at));
+        }
     }
 
     fn add_line(&mut self, at: Timestamp) {
@@ -126,6 +137,23 @@ impl Model {
             }
         }
         current
+    }
+
+    /// Appends to the logs of running jobs, and says whose attempt is no longer current.
+    pub(super) fn append(&mut self, appends: &[Append]) -> Vec<JobId> {
+        let mut lost = Vec::new();
+        for append in appends {
+            let (Some(first), Some(last)) = (append.lines.first(), append.lines.last()) else {
+                continue;
+            };
+            let job = self.jobs.get_mut(&append.id);
+            match job.filter(|job| job.runs(append.attempt)) {
+                Some(job) if job.job.log_seq == first.seq - 1 => job.add_lines(&append.lines),
+                Some(job) if job.job.log_seq == last.seq => {}
+                _ => lost.push(append.id),
+            }
+        }
+        lost
     }
 
     /// Opens the fence for effects.
@@ -240,39 +268,18 @@ impl Store for Model {
         Ok(())
     }
 
-    async fn append(&mut self, appends: &[Append]) -> Result<Vec<JobId>, Error> {
-        let mut lost = Vec::new();
-        for append in appends {
-            let (Some(first), Some(last)) = (append.lines.first(), append.lines.last()) else {
-                continue;
-            };
-            match self
-                .jobs
-                .get_mut(&append.id)
-                .filter(|job| job.runs(append.attempt))
-            {
-                Some(job) if job.job.log_seq == first.seq - 1 => {
-                    job.log
-                        .extend(append.lines.iter().map(|line| (line.seq, line.at)));
-                    (job.job.log_seq, job.job.log_at) = (last.seq, last.at);
-                }
-                Some(job) if job.job.log_seq == last.seq => {}
-                _ => lost.push(append.id),
-            }
-        }
-        Ok(lost)
-    }
-
     async fn apply_ends(&mut self, ends: &[End], now: Timestamp) -> Result<u64, Error> {
         let mut left = Vec::new();
         for end in ends {
             let current = |job: &&mut ModelJob| {
                 job.runs(end.attempt)
                     && (end.ending.state() != JobState::Cancelled || job.effects_at.is_none())
+                    && (end.lines.first()).is_none_or(|first| first.seq == job.job.log_seq + 1)
             };
             let Some(job) = self.jobs.get_mut(&end.id).filter(current) else {
                 continue;
             };
+            job.add_lines(&end.lines);
             let run_after = match end.ending {
                 Ending::Retry { run_after } => Some(run_after),
                 Ending::Lapsed | Ending::GivenBack => Some(now),
@@ -292,15 +299,13 @@ impl Store for Model {
         Ok(self.unpark_lines(&left))
     }
 
-    async fn unpark_due(&mut self, now: Timestamp) -> Result<Option<Timestamp>, Error> {
-        let waits = |job: &ModelJob| job.is_queued() && job.parked_on == Some(ParkedOn::Time);
-        for job in self.jobs.values_mut().filter(|job| waits(job)) {
-            if job.job.run_after <= now {
+    async fn unpark_due(&mut self, now: Timestamp) -> Result<(), Error> {
+        for job in self.jobs.values_mut() {
+            if job.waits_for_time() && job.job.run_after <= now {
                 job.parked_on = None;
             }
         }
-        let waiting = self.jobs.values().filter(|job| waits(job));
-        Ok(waiting.map(|job| job.job.run_after).min())
+        Ok(())
     }
 
     async fn unpark_kind(&mut self, kind: &str, places: i64) -> Result<(), Error> {
@@ -313,15 +318,21 @@ impl Store for Model {
         let in_line = |job: &&ModelJob| {
             job.is_queued() && !matches!(job.parked_on, Some(ParkedOn::Time | ParkedOn::Kind(_)))
         };
-        let reserved = self.jobs.values().filter(in_line);
-        let reserved = reserved.flat_map(|job| {
-            job.reserved.iter().map(|lock| Reserved {
-                lock: lock.clone(),
-                id: job.job.id,
-                priority: job.job.priority,
-            })
-        });
-        let mut scene = Scene::new(self.kinds.clone(), reserved.collect());
+        let mut scene = Scene::default();
+        for job in self.jobs.values().filter(in_line) {
+            for lock in &job.reserved {
+                scene.reserves(Reserved {
+                    lock: lock.clone(),
+                    id: job.job.id,
+                    priority: job.job.priority,
+                });
+            }
+        }
+        for (kind, rule) in &self.kinds {
+            scene.rules(kind.clone(), *rule);
+        }
+        let due = self.jobs.values().filter(|job| job.waits_for_time());
+        scene.next_due = due.map(|job| job.job.run_after).min();
         for job in self
             .jobs
             .values()
@@ -376,6 +387,15 @@ impl Store for Model {
         Ok(self.unpark_lines(left))
     }
 
+    async fn unreserve(&mut self, ids: &[JobId]) -> Result<(), Error> {
+        for id in ids {
+            if let Some(job) = self.jobs.get_mut(id) {
+                job.reserved.clear();
+            }
+        }
+        Ok(())
+    }
+
     async fn take(&mut self, ids: &[JobId], taking: Taking<'_>) -> Result<Vec<Job>, Error> {
         let mut taken = Vec::new();
         for id in ids {
@@ -387,7 +407,6 @@ impl Store for Model {
             job.job.started_at = Some(taking.now);
             job.job.lease_by = Some(taking.worker.to_owned());
             job.lease_until = taking.lease_until;
-            job.reserved.clear();
             taken.push(job.job.clone());
         }
         Ok(taken)

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use docket_core::time::Timestamp;
 use futures_util::FutureExt;
 
-use super::{Request, Store, cycle, model::Model, model::ModelJob, reap};
+use super::{Request, cycle, model::Model, model::ModelJob, reap};
 use crate::{
     Job, JobId, JobState, Level, LogLine, NewJob,
     decide::{self, Ending, MAX_RESETS, ParkedOn},
@@ -165,20 +165,14 @@ impl World {
         let now = self.now.plus_millis(worker.skew);
         let over = |attempt: &Attempt| attempt.ended.is_some() || attempt.lost;
         let mut wanted = LANES.map(|lane| (lane, SLOTS));
-        let (mut appends, mut ends) = (Vec::new(), Vec::new());
+        let mut ends = Vec::new();
         for (id, attempt) in &worker.attempts {
-            let number = attempt.job.attempt;
             if let Some((ending, lines)) = &attempt.ended {
-                let (id, ending) = (*id, ending.clone());
-                appends.push(Append {
-                    id,
-                    attempt: number,
-                    lines: lines.clone(),
-                });
                 ends.push(End {
-                    id,
-                    attempt: number,
-                    ending,
+                    id: *id,
+                    attempt: attempt.job.attempt,
+                    ending: ending.clone(),
+                    lines: lines.clone(),
                 });
             }
             if !over(attempt) {
@@ -192,7 +186,6 @@ impl World {
         }
         let known: HashSet<JobId> = worker.attempts.keys().copied().collect();
         let request = Request {
-            appends: &appends,
             ends: &ends,
             wanted: &wanted,
             kinds: &KINDS,
@@ -262,10 +255,7 @@ impl World {
             )],
         });
         let mut tx = self.model.clone();
-        let lost = tx.append(std::slice::from_ref(&append)).now_or_never();
-        let lost = lost
-            .expect("a model does not wait")
-            .expect("a model does not fail");
+        let lost = tx.append(std::slice::from_ref(&append));
         if fate != Fate::Failed {
             self.model = tx;
         }

@@ -3,16 +3,16 @@
 use std::collections::HashMap;
 
 use docket_core::time::Timestamp;
-use docket_db::{Error, Tx, execute, on};
+use docket_db::{Error, Tx, on};
 use serde_json::json;
 
 use super::{
     jobs::{JobRow, job_columns},
-    kinds, over_list,
+    over_list, prefer_indexes,
 };
 use crate::{
     Job, JobId,
-    decide::{Candidate, Reserved, Scene},
+    decide::{Candidate, KindRule, Reserved, Scene},
     worker::Lane,
 };
 
@@ -22,41 +22,62 @@ use crate::{
 /// cannot miss that the lock is freed in the same moment.
 pub(crate) async fn serialise(tx: &mut Tx) -> Result<(), Error> {
     if let Tx::Postgres(tx) = tx {
-        // Every statement of a scheduler finds its few rows by an index. In a table that grew since it was last analysed the planner guesses
-        // otherwise, and reads all jobs for each claim.
-        const SERIALISE: &str = "
-            SELECT pg_advisory_xact_lock(hashtext('docket_jobs claim')),
-                   set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
-                   set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)";
-        sqlx::query(SERIALISE).execute(&mut **tx).await?;
+        const SQL: &str = concat!(
+            "SELECT pg_advisory_xact_lock(hashtext('docket_jobs claim')), ",
+            prefer_indexes!()
+        );
+        sqlx::query(SQL).execute(&mut **tx).await?;
     }
     Ok(())
 }
 
-/// Returns the facts that decide which jobs may run.
+/// Returns the facts that decide which jobs may run, by one statement: a claim waits for few answers.
 pub(crate) async fn load_scene(tx: &mut Tx) -> Result<Scene, Error> {
-    const RUNNING: &str = "
-        SELECT job.id, job.kind, job_lock.name
+    const SQL: &str = "
+        SELECT 'runs' AS fact, job.id AS id, job.kind AS kind, job_lock.name AS lock, 0 AS number
         FROM job LEFT JOIN job_lock ON job_lock.job_id = job.id
-        WHERE job.state = 'running'";
-    const RESERVED: &str = "
-        SELECT job_lock.name, job.id, job.priority
+        WHERE job.state = 'running'
+        UNION ALL
+        SELECT 'reserves', job.id, job.kind, job_lock.name, job.priority
         FROM job_lock CROSS JOIN job
-        WHERE job.id = job_lock.job_id AND job_lock.reserved = 1 AND job.state || '' = 'queued' AND coalesce(job.parked_on, 'lock/') LIKE 'lock/%'";
-    let reserved: Vec<(String, String, i64)> =
-        on!(&mut *tx, conn => sqlx::query_as(RESERVED).fetch_all(conn))?;
-    let reserved = reserved.into_iter().map(|(lock, id, priority)| {
-        let id = id.parse().map_err(Error::corrupt("job", "id", &id))?;
-        Ok(Reserved { lock, id, priority })
-    });
-    let reserved = reserved.collect::<Result<_, Error>>()?;
-    let mut scene = Scene::new(kinds::rules(&mut *tx).await?, reserved);
-    let rows: Vec<(String, String, Option<String>)> =
-        on!(&mut *tx, conn => sqlx::query_as(RUNNING).fetch_all(conn))?;
+        WHERE job.id = job_lock.job_id AND job_lock.reserved = 1 AND coalesce(job.state = 'queued', FALSE) AND coalesce(job.parked_on, 'lock/') LIKE 'lock/%'
+        UNION ALL
+        SELECT CASE WHEN paused_at IS NULL THEN 'limit' ELSE 'paused' END, NULL, kind, NULL, max_running
+        FROM job_kind
+        UNION ALL
+        SELECT 'due', NULL, NULL, NULL, min(run_after)
+        FROM job WHERE state = 'queued' AND parked_on = 'time'";
+    type Row = (
+        String,
+        Option<String>,
+        Option<String>,
+        Option<String>,
+        Option<i64>,
+    );
+    let rows: Vec<Row> = on!(tx, conn => sqlx::query_as(SQL).fetch_all(conn))?;
+    let mut scene = Scene::default();
     let mut running: HashMap<String, (String, Vec<String>)> = HashMap::new();
-    for (id, kind, lock) in rows {
-        let (_, locks) = running.entry(id).or_insert_with(|| (kind, Vec::new()));
-        locks.extend(lock);
+    for (fact, id, kind, lock, number) in rows {
+        let (id, kind) = (id.unwrap_or_default(), kind.unwrap_or_default());
+        match (fact.as_str(), lock) {
+            ("runs", lock) => {
+                let (_, locks) = running.entry(id).or_insert_with(|| (kind, Vec::new()));
+                locks.extend(lock);
+            }
+            ("reserves", Some(lock)) => scene.reserves(Reserved {
+                lock,
+                id: id.parse().map_err(Error::corrupt("job", "id", &id))?,
+                priority: number.unwrap_or_default(),
+            }),
+            ("due", _) => scene.next_due = number.map(Timestamp::from_millis),
+            (limit_or_paused, _) => scene.rules(
+                kind,
+                KindRule {
+                    paused: limit_or_paused == "paused",
+                    max_running: number,
+                },
+            ),
+        }
     }
     for (kind, locks) in running.into_values() {
         scene.runs(&kind, locks);
@@ -123,7 +144,8 @@ pub(crate) async fn take(tx: &mut Tx, ids: &[JobId], taking: Taking<'_>) -> Resu
         tx,
         "UPDATE job
          SET state = 'running', attempt = attempt + 1, started_at = $2, lease_by = $3, lease_until = $4
-         WHERE state || '' = 'queued' AND id IN (SELECT list.value ->> 'id' FROM",
+         WHERE coalesce(state = 'queued', FALSE) AND id IN (SELECT list.id FROM",
+        (id TEXT),
         concat!(") RETURNING ", job_columns!())
     );
     let list: Vec<_> = ids.iter().map(|id| json!({ "id": id.to_string() })).collect();
@@ -134,12 +156,6 @@ pub(crate) async fn take(tx: &mut Tx, ids: &[JobId], taking: Taking<'_>) -> Resu
         .bind(taking.worker)
         .bind(taking.lease_until.millis())
         .fetch_all(conn))?;
-    let unreserve = over_list!(
-        tx,
-        "UPDATE job_lock SET reserved = 0 WHERE reserved = 1 AND job_id IN (SELECT list.value ->> 'id' FROM",
-        ")"
-    );
-    execute!(tx, sqlx::query(unreserve).bind(&list))?;
     // Neither database returns rows in the order of the list.
     let place: HashMap<JobId, usize> = ids.iter().copied().zip(0..).collect();
     let mut jobs = rows

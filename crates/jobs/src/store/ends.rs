@@ -1,11 +1,16 @@
 //! How attempts end, many in one statement, each fenced by its attempt number.
 
+use std::collections::HashSet;
+
 use docket_core::time::Timestamp;
 use docket_db::{Error, Tx, on};
 use serde_json::json;
 
-use super::{over_list, park};
-use crate::{JobId, decide::Ending};
+use super::{
+    lines::{self, AppendRow, Chunk},
+    over_list, park,
+};
+use crate::{JobId, LogLine, decide::Ending};
 
 /// The end of one attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,11 +19,14 @@ pub(crate) struct End {
     /// Which attempt ends: nothing happens when it is no longer the current one.
     pub(crate) attempt: i64,
     pub(crate) ending: Ending,
+    /// The last lines of its log, as many as one row holds.
+    pub(crate) lines: Vec<LogLine>,
 }
 
 /// Ends attempts, frees their locks, and returns how many jobs came to be first in a line by that.
 ///
-/// After [`serialise`](super::claim::serialise). An attempt that is no longer current ends nothing. A job whose effects are committed cannot be cancelled any more.
+/// After [`serialise`](super::claim::serialise). An end and its lines are one: an attempt that is no longer current, or whose lines do not continue the
+/// log, ends nothing. A job whose effects are committed cannot be cancelled any more.
 pub(crate) async fn apply(tx: &mut Tx, ends: &[End], now: Timestamp) -> Result<u64, Error> {
     if ends.is_empty() {
         return Ok(0);
@@ -26,35 +34,41 @@ pub(crate) async fn apply(tx: &mut Tx, ends: &[End], now: Timestamp) -> Result<u
     let sql = over_list!(
         tx,
         "UPDATE job
-         SET state = ended.state, run_after = coalesce(ended.run_after, job.run_after), parked_on = ended.parked_on,
-             resets = resets + ended.lapsed, retries = retries + ended.unavailable,
-             started_at = CASE WHEN ended.state = 'queued' THEN NULL ELSE started_at END,
-             finished_at = CASE WHEN ended.state = 'queued' THEN NULL ELSE $2 END,
-             error_code = ended.code, error_detail = ended.detail, lease_by = NULL, lease_until = NULL
-         FROM (SELECT list.value ->> 'id' AS job_id, CAST(list.value ->> 'attempt' AS BIGINT) AS number,
-                      list.value ->> 'state' AS state, CAST(list.value ->> 'run_after' AS BIGINT) AS run_after,
-                      list.value ->> 'parked_on' AS parked_on, CAST(list.value ->> 'lapsed' AS BIGINT) AS lapsed,
-                      CAST(list.value ->> 'unavailable' AS BIGINT) AS unavailable,
-                      list.value ->> 'code' AS code, list.value ->> 'detail' AS detail
-               FROM",
-        ") AS ended
-         WHERE job.id = ended.job_id AND job.attempt = ended.number AND job.state = 'running'
-           AND (ended.state <> 'cancelled' OR job.effects_at IS NULL)
+         SET state = list.state, run_after = coalesce(list.run_after, job.run_after), parked_on = list.parked_on,
+             resets = job.resets + list.lapsed, retries = job.retries + list.unavailable,
+             started_at = CASE WHEN list.state = 'queued' THEN NULL ELSE job.started_at END,
+             finished_at = CASE WHEN list.state = 'queued' THEN NULL ELSE $2 END,
+             error_code = list.code, error_detail = list.detail, lease_by = NULL, lease_until = NULL,
+             log_seq = coalesce(list.last_seq, job.log_seq), log_at = coalesce(list.last_at, job.log_at)
+         FROM",
+        (id TEXT, attempt BIGINT, state TEXT, run_after BIGINT, parked_on TEXT, lapsed BIGINT, unavailable BIGINT,
+         code TEXT, detail TEXT, first_seq BIGINT, last_seq BIGINT, last_at BIGINT),
+        "WHERE job.id = list.id AND job.attempt = list.attempt AND coalesce(job.state = 'running', FALSE)
+           AND (list.state <> 'cancelled' OR job.effects_at IS NULL)
+           AND (list.first_seq IS NULL OR list.first_seq = job.log_seq + 1)
          RETURNING job.id"
     );
-    let list: Vec<_> = ends.iter().map(|end| to_row(end, now)).collect();
+    let (list, lines): (Vec<_>, Vec<_>) = ends.iter().map(|end| to_rows(end, now)).unzip();
     let ended: Vec<String> = on!(&mut *tx, conn => sqlx::query_scalar(sql)
         .bind(serde_json::Value::from(list).to_string())
         .bind(now.millis())
         .fetch_all(conn))?;
-    let ended = ended
+    let ended: HashSet<JobId> = ended
         .iter()
-        .map(|id| id.parse().map_err(Error::corrupt("job", "id", id)));
-    let ended = ended.collect::<Result<Vec<JobId>, _>>()?;
-    park::unpark_after(tx, &ended).await
+        .map(|id| id.parse().map_err(Error::corrupt("job", "id", id)))
+        .collect::<Result<_, _>>()?;
+    let lines: Vec<AppendRow> = ends
+        .iter()
+        .zip(lines)
+        .filter(|(end, _)| ended.contains(&end.id))
+        .filter_map(|(_, lines)| lines)
+        .collect();
+    lines::insert(tx, &lines).await?;
+    park::unpark_after(tx, &Vec::from_iter(ended)).await
 }
 
-fn to_row(end: &End, now: Timestamp) -> serde_json::Value {
+/// What the statements read of an end, and of its lines.
+fn to_rows(end: &End, now: Timestamp) -> (serde_json::Value, Option<AppendRow>) {
     let (code, detail) = match &end.ending {
         Ending::Failed { code, detail } => (Some(code.as_str()), Some(detail)),
         Ending::Cancelled { detail } => (Some("cancelled"), Some(detail)),
@@ -66,8 +80,10 @@ fn to_row(end: &End, now: Timestamp) -> serde_json::Value {
         _ => None,
     };
     let waits = run_after.is_some_and(|at| at > now);
-    json!({
-        "id": end.id.to_string(),
+    let chunk = Chunk::of(&end.lines);
+    let id = end.id.to_string();
+    let row = json!({
+        "id": &id,
         "attempt": end.attempt,
         "state": end.ending.state().as_str(),
         "run_after": run_after.map(Timestamp::millis),
@@ -77,5 +93,10 @@ fn to_row(end: &End, now: Timestamp) -> serde_json::Value {
         "code": code,
         // PostgreSQL refuses NUL in text, and programs print anything. The log stores JSON, where it is escaped.
         "detail": detail.map(|detail| detail.replace('\0', "\u{2400}")),
-    })
+        "first_seq": chunk.as_ref().map(|chunk| chunk.first_seq),
+        "last_seq": chunk.as_ref().map(|chunk| chunk.last_seq),
+        "last_at": chunk.as_ref().map(|chunk| chunk.last_at),
+    });
+    let attempt = end.attempt;
+    (row, chunk.map(|chunk| AppendRow { id, attempt, chunk }))
 }

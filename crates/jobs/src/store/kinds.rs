@@ -1,11 +1,9 @@
 //! What operators said about kinds of jobs.
 
-use std::collections::BTreeMap;
-
 use docket_core::time::Timestamp;
 use docket_db::{Error, Tx, execute, on};
 
-use crate::{KindSetting, decide::KindRule};
+use crate::KindSetting;
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -26,18 +24,6 @@ pub(crate) async fn list(tx: &mut Tx) -> Result<Vec<KindSetting>, Error> {
         max_running: row.max_running,
     });
     Ok(settings.collect())
-}
-
-/// The same, as far as it decides whether a job may run.
-pub(crate) async fn rules(tx: &mut Tx) -> Result<BTreeMap<String, KindRule>, Error> {
-    let rules = list(tx).await?.into_iter().map(|setting| {
-        let rule = KindRule {
-            paused: setting.paused_at.is_some(),
-            max_running: setting.max_running,
-        };
-        (setting.kind, rule)
-    });
-    Ok(rules.collect())
 }
 
 /// Stores what was said about a kind.

@@ -6,7 +6,7 @@ use docket_core::time::Timestamp;
 use docket_db::{Error, Tx, execute, on};
 use serde::Serialize;
 
-use super::{jobs::Order, over_list};
+use super::{jobs::Order, over_list, prefer_indexes};
 use crate::{JobId, JobState, Level, LogLine};
 
 /// Which lines to read.
@@ -134,45 +134,38 @@ pub(crate) struct Append {
 ///
 /// Appending the same lines again, after an answer was lost, changes nothing.
 pub(crate) async fn append(tx: &mut Tx, appends: &[Append]) -> Result<Vec<JobId>, Error> {
+    if let Tx::Postgres(tx) = tx {
+        const SQL: &str = concat!("SELECT ", prefer_indexes!());
+        sqlx::query(SQL).execute(&mut **tx).await?;
+    }
     append_in(tx, JobState::Running, appends).await
 }
 
 /// The same for jobs in `state`.
 pub(crate) async fn append_in(tx: &mut Tx, state: JobState, appends: &[Append]) -> Result<Vec<JobId>, Error> {
-    let rows: Vec<_> = appends.iter().filter_map(to_row).collect();
+    let rows = appends.iter().filter_map(|append| {
+        let chunk = Chunk::of(&append.lines)?;
+        let (id, attempt) = (append.id.to_string(), append.attempt);
+        Some(AppendRow { id, attempt, chunk })
+    });
+    let rows: Vec<AppendRow> = rows.collect();
     if rows.is_empty() {
         return Ok(Vec::new());
     }
     let advance = over_list!(
         tx,
-        "UPDATE job SET log_seq = new.last_seq, log_at = new.last_at
-         FROM (SELECT list.value ->> 'id' AS job_id, CAST(list.value ->> 'attempt' AS BIGINT) AS number,
-                      CAST(list.value ->> 'first_seq' AS BIGINT) AS first_seq, CAST(list.value ->> 'last_seq' AS BIGINT) AS last_seq,
-                      CAST(list.value ->> 'last_at' AS BIGINT) AS last_at
-               FROM",
-        ") AS new
-         WHERE job.id = new.job_id AND job.attempt = new.number AND job.state = $2 AND job.log_seq = new.first_seq - 1
+        "UPDATE job SET log_seq = list.last_seq, log_at = list.last_at FROM",
+        (id TEXT, attempt BIGINT, first_seq BIGINT, last_seq BIGINT, last_at BIGINT),
+        "WHERE job.id = list.id AND job.attempt = list.attempt AND coalesce(job.state = $2, FALSE) AND job.log_seq = list.first_seq - 1
          RETURNING job.id"
     );
-    let insert = over_list!(
-        tx,
-        "INSERT INTO job_log (job_id, first_seq, last_seq, first_at, last_at, max_level, lines)
-         SELECT list.value ->> 'id', CAST(list.value ->> 'first_seq' AS BIGINT), CAST(list.value ->> 'last_seq' AS BIGINT),
-                CAST(list.value ->> 'first_at' AS BIGINT), CAST(list.value ->> 'last_at' AS BIGINT),
-                CAST(list.value ->> 'max_level' AS BIGINT), list.value ->> 'lines'
-         FROM",
-        ""
-    );
     let advanced: Vec<String> = on!(&mut *tx, conn => sqlx::query_scalar(advance)
-        .bind(serde_json::to_string(&rows).expect("integers and strings are JSON"))
+        .bind(to_json(&rows))
         .bind(state.as_str())
         .fetch_all(conn))?;
     let advanced: HashSet<String> = advanced.into_iter().collect();
     let (new, refused): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| advanced.contains(&row.id));
-    if !new.is_empty() {
-        let new = serde_json::to_string(&new).expect("integers and strings are JSON");
-        execute!(&mut *tx, sqlx::query(insert).bind(new))?;
-    }
+    insert(tx, &new).await?;
     let mut lost = Vec::new();
     for row in refused {
         if !is_stored(tx, state, &row).await? {
@@ -182,37 +175,64 @@ pub(crate) async fn append_in(tx: &mut Tx, state: JobState, appends: &[Append]) 
     Ok(lost)
 }
 
-/// What the statements of [`append`] read.
-#[derive(Serialize)]
-struct AppendRow {
-    id: String,
-    attempt: i64,
-    first_seq: i64,
-    last_seq: i64,
+/// Stores lines that continue their logs; the caller has moved `log_seq` and `log_at` of their jobs.
+pub(super) async fn insert(tx: &mut Tx, rows: &[AppendRow]) -> Result<(), Error> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let sql = over_list!(
+        tx,
+        "INSERT INTO job_log (job_id, first_seq, last_seq, first_at, last_at, max_level, lines)
+         SELECT list.id, list.first_seq, list.last_seq, list.first_at, list.last_at, list.max_level, list.lines FROM",
+        (id TEXT, first_seq BIGINT, last_seq BIGINT, first_at BIGINT, last_at BIGINT, max_level BIGINT, lines TEXT),
+        ""
+    );
+    execute!(tx, sqlx::query(sql).bind(to_json(rows)))?;
+    Ok(())
+}
+
+fn to_json(rows: &[AppendRow]) -> String {
+    serde_json::to_string(rows).expect("integers and strings are JSON")
+}
+
+/// A row of `job_log`, as the statements here read it.
+#[derive(Debug, Serialize)]
+pub(super) struct AppendRow {
+    pub(super) id: String,
+    pub(super) attempt: i64,
+    #[serde(flatten)]
+    pub(super) chunk: Chunk,
+}
+
+/// Lines as one row.
+#[derive(Debug, Serialize)]
+pub(super) struct Chunk {
+    pub(super) first_seq: i64,
+    pub(super) last_seq: i64,
     first_at: i64,
-    last_at: i64,
+    pub(super) last_at: i64,
     max_level: i64,
-    /// JSON in JSON: `->>` gives back the text.
+    /// JSON in JSON.
     lines: String,
 }
 
-fn to_row(append: &Append) -> Option<AppendRow> {
-    let (first, last) = (append.lines.first()?, append.lines.last()?);
-    let lines: Vec<_> = append
-        .lines
-        .iter()
-        .map(|line| (line.at.millis(), line.level.number(), &line.message))
-        .collect();
-    Some(AppendRow {
-        id: append.id.to_string(),
-        attempt: append.attempt,
-        first_seq: first.seq,
-        last_seq: last.seq,
-        first_at: first.at.millis(),
-        last_at: last.at.millis(),
-        max_level: append.lines.iter().map(|line| line.level.number()).max()?,
-        lines: serde_json::to_string(&lines).expect("integers and strings are JSON"),
-    })
+impl Chunk {
+    /// `None` when there are none.
+    pub(super) fn of(lines: &[LogLine]) -> Option<Self> {
+        let (first, last) = (lines.first()?, lines.last()?);
+        let stored: Vec<_> = lines
+            .iter()
+            .map(|line| (line.at.millis(), line.level.number(), &line.message))
+            .collect();
+        Some(Self {
+            first_seq: first.seq,
+            last_seq: last.seq,
+            first_at: first.at.millis(),
+            last_at: last.at.millis(),
+            max_level: lines.iter().map(|line| line.level.number()).max()?,
+            lines: serde_json::to_string(&stored).expect("integers and strings are JSON"),
+        })
+    }
 }
 
 /// True when these lines were stored before, and only the answer was lost.
@@ -223,5 +243,5 @@ async fn is_stored(tx: &mut Tx, state: JobState, row: &AppendRow) -> Result<bool
         .bind(row.attempt)
         .bind(state.as_str())
         .fetch_optional(conn))?;
-    Ok(stored == Some(row.last_seq))
+    Ok(stored == Some(row.chunk.last_seq))
 }

@@ -1,7 +1,7 @@
 //! What queued jobs wait for: a job that must wait is parked, and is not looked at again before what it waits for is there.
 
 use docket_core::time::Timestamp;
-use docket_db::{Error, Tx, execute, on};
+use docket_db::{Error, Tx, execute};
 use serde_json::json;
 
 use super::over_list;
@@ -17,43 +17,59 @@ pub(crate) async fn park(tx: &mut Tx, parked: &[(JobId, ParkedOn)]) -> Result<()
     }
     let list: Vec<_> = parked
         .iter()
-        .map(|(id, on)| json!({ "id": id.to_string(), "on": on.to_stored() }))
+        .map(|(id, on)| json!({ "id": id.to_string(), "parked_on": on.to_stored() }))
         .collect();
     let list = serde_json::Value::from(list).to_string();
     let park = over_list!(
         tx,
-        "UPDATE job SET parked_on = parked.reason FROM (SELECT list.value ->> 'id' AS job_id, list.value ->> 'on' AS reason FROM",
-        ") AS parked WHERE job.id = parked.job_id AND job.state || '' = 'queued'"
+        "UPDATE job SET parked_on = list.parked_on FROM",
+        (id TEXT, parked_on TEXT),
+        "WHERE job.id = list.id AND coalesce(job.state = 'queued', FALSE)"
     );
     execute!(&mut *tx, sqlx::query(park).bind(&list))?;
     let in_lines = parked.iter().any(|(_, on)| matches!(on, ParkedOn::Lock(_)));
     if in_lines {
         let reserve = over_list!(
             tx,
-            "UPDATE job_lock SET reserved = 1 FROM (SELECT list.value ->> 'id' AS job_id, list.value ->> 'on' AS reason FROM",
-            ") AS parked WHERE job_lock.job_id = parked.job_id AND job_lock.reserved = 0
-                 AND parked.reason LIKE 'lock/%' AND parked.reason <> 'lock/' || job_lock.name"
+            "UPDATE job_lock SET reserved = 1 FROM",
+            (id TEXT, parked_on TEXT),
+            "WHERE job_lock.job_id = list.id AND job_lock.reserved = 0
+               AND list.parked_on LIKE 'lock/%' AND list.parked_on <> 'lock/' || job_lock.name"
         );
         execute!(tx, sqlx::query(reserve).bind(&list))?;
     }
     Ok(())
 }
 
-/// Lets the jobs be looked at whose time has come. Returns when the next one's comes.
-pub(crate) async fn unpark_due(tx: &mut Tx, now: Timestamp) -> Result<Option<Timestamp>, Error> {
-    const UNPARK: &str = "
+/// Lets the jobs be looked at whose time has come, the first [`DUE_AT_ONCE`] of them.
+pub(crate) async fn unpark_due(tx: &mut Tx, now: Timestamp) -> Result<(), Error> {
+    const SQL: &str = "
         UPDATE job SET parked_on = NULL
         WHERE id IN (SELECT id FROM job
                      WHERE state = 'queued' AND parked_on = 'time' AND run_after <= $1
                      ORDER BY run_after LIMIT $2)";
-    const NEXT: &str = "SELECT min(run_after) FROM job WHERE state = 'queued' AND parked_on = 'time'";
-    let next: Option<i64> = on!(&mut *tx, conn => sqlx::query_scalar(NEXT).fetch_one(conn))?;
-    if next.is_none_or(|at| at > now.millis()) {
-        return Ok(next.map(Timestamp::from_millis));
+    execute!(tx, sqlx::query(SQL).bind(now.millis()).bind(DUE_AT_ONCE))?;
+    Ok(())
+}
+
+/// Takes jobs out of the lines in which their places were kept.
+pub(crate) async fn unreserve(tx: &mut Tx, ids: &[JobId]) -> Result<(), Error> {
+    if ids.is_empty() {
+        return Ok(());
     }
-    execute!(&mut *tx, sqlx::query(UNPARK).bind(now.millis()).bind(DUE_AT_ONCE))?;
-    let next: Option<i64> = on!(tx, conn => sqlx::query_scalar(NEXT).fetch_one(conn))?;
-    Ok(next.map(Timestamp::from_millis))
+    let sql = over_list!(
+        tx,
+        "UPDATE job_lock SET reserved = 0 WHERE reserved = 1 AND job_id IN (SELECT list.id FROM",
+        (id TEXT),
+        ")"
+    );
+    execute!(tx, sqlx::query(sql).bind(to_list(ids)))?;
+    Ok(())
+}
+
+fn to_list(ids: &[JobId]) -> String {
+    let list: Vec<_> = ids.iter().map(|id| json!({ "id": id.to_string() })).collect();
+    serde_json::Value::from(list).to_string()
 }
 
 /// Lets whoever stands first in line be looked at, in each lane, for each lock of jobs that have left `running` or the line.
@@ -63,8 +79,6 @@ pub(crate) async fn unpark_after(tx: &mut Tx, left: &[JobId]) -> Result<u64, Err
     if left.is_empty() {
         return Ok(0);
     }
-    let list: Vec<_> = left.iter().map(|id| json!({ "id": id.to_string() })).collect();
-    let list = serde_json::Value::from(list).to_string();
     let sql = over_list!(
         tx,
         "UPDATE job SET parked_on = NULL
@@ -75,13 +89,14 @@ pub(crate) async fn unpark_after(tx: &mut Tx, left: &[JobId]) -> Result<u64, Err
                       FROM (SELECT CAST($2 AS BIGINT) AS lowest, CAST($3 AS BIGINT) AS highest
                             UNION ALL SELECT CAST($4 AS BIGINT), CAST($5 AS BIGINT)) AS lane
                       CROSS JOIN",
-        "JOIN job_lock ON job_lock.job_id = list.value ->> 'id')"
+        (id TEXT),
+        "JOIN job_lock ON job_lock.job_id = list.id)"
     );
     let (foreground, background) = (Lane::Foreground.priorities(), Lane::Background.priorities());
     execute!(
         tx,
         sqlx::query(sql)
-            .bind(&list)
+            .bind(to_list(left))
             .bind(foreground.start())
             .bind(foreground.end())
             .bind(background.start())

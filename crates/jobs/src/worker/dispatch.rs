@@ -18,7 +18,7 @@ use super::{
 use crate::{
     JobId, Jobs,
     scheduler::{self, Cycle, Request},
-    store::{claim::Taking, ends::End, lines::Append},
+    store::{claim::Taking, ends::End},
 };
 
 /// How long a worker waits for a signal before it looks for itself.
@@ -170,7 +170,6 @@ impl Dispatcher {
     /// One transaction: ends what has ended, and claims if it may.
     async fn cycle(&mut self, left: &[Left], claim: bool) -> Result<Cycle, Error> {
         let now = self.jobs.clock().now();
-        let appends: Vec<Append> = left.iter().filter_map(Left::append).collect();
         let ends: Vec<End> = left.iter().filter_map(Left::end).collect();
         let freed = |lane: Lane| left.iter().filter(|left| left.lane == lane).count();
         let wanted = self.lanes.iter().map(|state| {
@@ -179,7 +178,6 @@ impl Dispatcher {
         });
         let wanted: Vec<(Lane, usize)> = wanted.collect();
         let request = Request {
-            appends: &appends,
             ends: &ends,
             wanted: &wanted,
             kinds: &self.kinds,

@@ -8,12 +8,7 @@ use std::sync::{
 use tokio::sync::{mpsc, oneshot};
 
 use super::Lane;
-use crate::{
-    Job, Level, LogLine,
-    decide::Ending,
-    log,
-    store::{ends::End, lines::Append},
-};
+use crate::{Job, Level, LogLine, decide::Ending, log, store::ends::End};
 
 /// A claimed job in its slot, as it goes through apalis.
 #[derive(Debug, Clone)]
@@ -35,19 +30,12 @@ pub(super) struct Left {
 }
 
 impl Left {
-    pub(super) fn append(&self) -> Option<Append> {
-        (!self.lines.is_empty()).then(|| Append {
-            id: self.job.id,
-            attempt: self.job.attempt,
-            lines: self.lines.clone(),
-        })
-    }
-
     pub(super) fn end(&self) -> Option<End> {
         Some(End {
             id: self.job.id,
             attempt: self.job.attempt,
             ending: self.ending.clone()?,
+            lines: self.lines.clone(),
         })
     }
 
