@@ -130,6 +130,69 @@ fn collect(mut pipe: impl Read + Send + 'static) -> thread::JoinHandle<String> {
     })
 }
 
+/// A program of ours that runs. Dropping it ends it as a power cut would.
+pub(crate) struct Program {
+    process: Child,
+    /// The first line it said.
+    pub(crate) ready: String,
+}
+
+impl Program {
+    /// Starts a program and waits for its first line. What else it says is shown when a test fails, and it never waits for us to read it.
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let spawned = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let mut process = spawned.unwrap_or_else(|cause| panic!("{command:?} does not start: {cause}"));
+        let stdout = BufReader::new(process.stdout.take().unwrap());
+        let stderr = BufReader::new(process.stderr.take().unwrap());
+        let mut program = Self {
+            process,
+            ready: String::new(),
+        };
+        let (said, lines) = mpsc::channel();
+        let pid = program.process.id();
+        thread::spawn(move || {
+            stderr
+                .lines()
+                .map_while(Result::ok)
+                .for_each(|line| eprintln!("docketd {pid}: {line}"))
+        });
+        thread::spawn(move || {
+            stdout
+                .lines()
+                .map_while(Result::ok)
+                .all(|line| said.send(line).is_ok())
+        });
+        program.ready = lines
+            .recv_timeout(DEADLINE)
+            .expect("docketd says when it is ready");
+        program
+    }
+
+    /// Sends a signal, such as `TERM`.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.process.id().to_string();
+        run(Command::new("kill").args(["-s", name, &pid])).expect_code(0);
+    }
+
+    /// Tells it to stop, as a service manager does, and returns its exit code.
+    pub(crate) fn terminate(mut self) -> Option<i32> {
+        self.signal("TERM");
+        wait_for("the end of docketd", || self.process.try_wait().unwrap()).code()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // The test is over, or it asks for exactly this.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
 /// A registry and everything around it. Dropping it ends the server and removes the directory.
 pub(crate) struct Registry {
     dir: TempDir,
@@ -137,16 +200,8 @@ pub(crate) struct Registry {
 }
 
 struct Server {
-    process: Child,
+    program: Program,
     address: SocketAddr,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // The test is over, or it asks for exactly this.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 impl Registry {
@@ -157,7 +212,14 @@ impl Registry {
 
     /// Starts a registry with further lines of configuration, after `prepare` has had a look at its directory.
     pub(crate) fn start_with(configuration: &str, prepare: impl FnOnce(&Path)) -> Self {
-        let mut registry = Self {
+        let mut registry = Self::prepare(configuration, prepare);
+        registry.resume();
+        registry
+    }
+
+    /// Makes the same registry, which does not run yet.
+    pub(crate) fn prepare(configuration: &str, prepare: impl FnOnce(&Path)) -> Self {
+        let registry = Self {
             dir: TempDir::new().unwrap(),
             server: None,
         };
@@ -175,7 +237,6 @@ impl Registry {
         fs::write(registry.path("docket.toml"), text).unwrap();
         prepare(registry.dir.path());
         registry.import();
-        registry.resume();
         registry
     }
 
@@ -216,46 +277,17 @@ impl Registry {
 
     /// Tells the server to stop, as a service manager does, and returns its exit code.
     pub(crate) fn terminate(&mut self) -> Option<i32> {
-        let mut server = self.server.take().expect("the server is running");
-        run(Command::new("kill").arg(server.process.id().to_string())).expect_code(0);
-        wait_for("the end of docketd", || server.process.try_wait().unwrap()).code()
+        let server = self.server.take().expect("the server is running");
+        server.program.terminate()
     }
 
     /// Starts the server by a command that becomes it.
     pub(crate) fn resume_by(&mut self, mut docketd: Command, address: SocketAddr) {
-        let mut process = docketd
-            .args(["--listen", &address.to_string()])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let stdout = BufReader::new(process.stdout.take().unwrap());
-        let stderr = BufReader::new(process.stderr.take().unwrap());
-        let mut server = Server { process, address };
-
-        // What the server says is shown when a test fails, and it must never wait for us to read it.
-        let (said, lines) = mpsc::channel();
-        thread::spawn(move || {
-            stderr
-                .lines()
-                .map_while(Result::ok)
-                .for_each(|line| eprintln!("docketd: {line}"))
-        });
-        thread::spawn(move || {
-            stdout
-                .lines()
-                .map_while(Result::ok)
-                .all(|line| said.send(line).is_ok())
-        });
-        let line = lines
-            .recv_timeout(DEADLINE)
-            .expect("docketd says when it is ready");
-        let url = line.strip_prefix("docketd listening on http://");
-        server.address = url
-            .and_then(|text| text.parse().ok())
-            .unwrap_or_else(|| panic!("not the ready line: {line}"));
-        self.server = Some(server);
+        let program = Program::start(docketd.args(["--listen", &address.to_string()]));
+        let url = program.ready.strip_prefix("docketd listening on http://");
+        let address = url.and_then(|text| text.parse().ok());
+        let address = address.unwrap_or_else(|| panic!("not the ready line: {}", program.ready));
+        self.server = Some(Server { program, address });
     }
 
     /// Returns a `docketd` command on the data of this registry, with nothing of our own environment but the path.

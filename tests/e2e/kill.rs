@@ -31,7 +31,7 @@ fn sql(registry: &Registry, statement: &'static str) {
 }
 
 /// Waits until the running job has said `text`.
-fn wait_for_line(registry: &Registry, id: &str, text: &str) {
+pub(crate) fn wait_for_line(registry: &Registry, id: &str, text: &str) {
     wait_for(text, || {
         let page = get_json(&registry.url(&format!("/api/v1/jobs/{id}/logs?level=DEBUG&limit=1000")));
         let lines = page["lines"].as_array().unwrap();
@@ -55,12 +55,12 @@ fn blobs(registry: &Registry) -> BTreeSet<String> {
     files.out.lines().map(ToOwned::to_owned).collect()
 }
 
-fn is_published(registry: &Registry) -> bool {
+pub(crate) fn is_published(registry: &Registry) -> bool {
     get(&registry.url("/index/de/mo/demo")).status == 200
 }
 
 /// Asserts that the job ends well in its second attempt, tells of both, and has published `demo` once.
-fn assert_finished_by_another_run(registry: &Registry, id: &str) {
+pub(crate) fn assert_finished_by_another_run(registry: &Registry, id: &str) {
     let job = registry.wait_for_job(id);
     let log = registry.log(id, "DEBUG");
     assert_eq!(job["success"], true, "{log:#?}");

@@ -5,6 +5,7 @@
 
 mod breaking;
 mod bucket;
+mod cluster;
 mod control;
 mod crash;
 mod fixture;
@@ -15,6 +16,7 @@ mod kill;
 mod logs;
 mod neighbours;
 mod operations;
+mod postgres;
 mod publish;
 mod repositories;
 mod spago;

@@ -156,6 +156,14 @@ impl Db {
         matches!(self, Self::Postgres(_))
     }
 
+    /// True once [`Db::close`] was called.
+    pub fn is_closed(&self) -> bool {
+        match self {
+            Self::Sqlite { write, .. } => write.is_closed(),
+            Self::Postgres(pool) => pool.is_closed(),
+        }
+    }
+
     /// Closes all connections after the queries under way; on SQLite this also writes the log back into the file.
     pub async fn close(&self) {
         match self {

@@ -138,7 +138,9 @@ async fn announce(db: Db, mut outbox: mpsc::UnboundedReceiver<Signal>) {
     let mut gathered = Vec::new();
     while outbox.recv_many(&mut gathered, GATHERED).await > 0 {
         let signals: BTreeSet<Signal> = gathered.drain(..).collect();
-        if let Err(error) = notify(&db, &payloads(&signals)).await {
+        if let Err(error) = notify(&db, &payloads(&signals)).await
+            && !db.is_closed()
+        {
             warn!(
                 error = &error as &dyn std::error::Error,
                 "other processes could not be woken; they look for themselves within seconds"
@@ -182,8 +184,10 @@ fn payloads(signals: &BTreeSet<Signal>) -> Vec<String> {
 
 /// Relays what other processes announce, for as long as somebody here listens.
 async fn relay(db: Db, heard: Weak<Heard>) {
-    while heard.strong_count() > 0 {
-        if let Err(error) = relay_once(&db, &heard).await {
+    while heard.strong_count() > 0 && !db.is_closed() {
+        if let Err(error) = relay_once(&db, &heard).await
+            && !db.is_closed()
+        {
             warn!(
                 error = &error as &dyn std::error::Error,
                 "the connection for wake-ups was lost; listening again"
@@ -224,13 +228,14 @@ async fn relay_once(db: &Db, heard: &Weak<Heard>) -> Result<(), Error> {
 
 /// Sets `clock` by the database's from time to time.
 async fn keep_clock(db: Db, clock: Clock, alive: Weak<Heard>) {
-    while alive.strong_count() > 0 {
-        match set_clock(&db, &clock).await {
-            Ok(()) => {}
-            Err(error) => warn!(
+    while alive.strong_count() > 0 && !db.is_closed() {
+        if let Err(error) = set_clock(&db, &clock).await
+            && !db.is_closed()
+        {
+            warn!(
                 error = &error as &dyn std::error::Error,
                 "the database was not asked for the time; trying again"
-            ),
+            );
         }
         tokio::time::sleep(SET_CLOCK).await;
     }

@@ -4,7 +4,10 @@ use std::process::ExitCode;
 
 use docket_index::PushState;
 use docket_jobs::{Clock, Jobs};
-use docket_worker::{compiler::Compilers, sandbox::Sandbox};
+use docket_worker::{
+    compiler::Compilers,
+    sandbox::{Sandbox, SandboxChoice},
+};
 
 use crate::{config::Config, server::Stores};
 
@@ -55,7 +58,8 @@ pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
             let description = sandbox.describe();
             report(
                 "sandbox",
-                if sandbox.isolates() {
+                // Whoever switched it off knows.
+                if sandbox.isolates() || config.worker.sandbox == SandboxChoice::None {
                     Ok(description)
                 } else {
                     Err(description)
