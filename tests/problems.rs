@@ -5,7 +5,8 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 /// Codes that stand where no `Problem::new` does: the queue's, the worker's, and those with a constructor of their own.
-const NAMED_ELSEWHERE: [&str; 8] = [
+const NAMED_ELSEWHERE: [&str; 9] = [
+    "database-unavailable",
     "disk-full",
     "github-refused",
     "job-timeout",

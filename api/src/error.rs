@@ -16,8 +16,19 @@ impl From<Problem> for ApiError {
 
 impl From<docket_db::Error> for ApiError {
     fn from(error: docket_db::Error) -> Self {
-        Self(Problem::internal(&error))
+        Self(database(&error))
     }
+}
+
+/// A database that is away, busy or full comes back by itself; with everything else somebody has to look.
+pub(crate) fn database(error: &docket_db::Error) -> Problem {
+    if !error.is_temporary() {
+        return Problem::internal(error);
+    }
+    let problem = Problem::unavailable("database-unavailable", "Database unavailable", error);
+    problem.detail(
+        "The server's database takes no requests at the moment, so nothing was stored. Try again in a while.",
+    )
 }
 
 impl From<TarballError> for ApiError {
@@ -29,7 +40,7 @@ impl From<TarballError> for ApiError {
             TarballError::Wrong { .. } => {
                 "Where this tarball comes from gave other bytes than were published; they were not kept."
             }
-            TarballError::Database(_) => return Self(Problem::internal(&error)),
+            TarballError::Database(cause) => return Self(database(cause)),
             TarballError::Storage(cause) => return storage(cause, &error),
         };
         let problem =
@@ -42,6 +53,7 @@ impl From<docket_index::git::Error> for ApiError {
     fn from(error: docket_index::git::Error) -> Self {
         match &error {
             docket_index::git::Error::Storage(cause) => storage(cause, &error),
+            docket_index::git::Error::Database(cause) => Self(database(cause)),
             _ => Self(Problem::internal(&error)),
         }
     }

@@ -23,7 +23,10 @@ use docket_http::Problem;
 use docket_jobs::{Enqueued, Jobs, NewJob};
 use serde_json::json;
 
-use crate::{ApiState, error::ApiError};
+use crate::{
+    ApiState,
+    error::{ApiError, database},
+};
 
 /// The kind of jobs that answer issues.
 const KIND: &str = "github-issue";
@@ -82,7 +85,7 @@ async fn deliver(
     }
     let enqueued = enqueue(&jobs, &event)
         .await
-        .map_err(|error| ApiError(Problem::internal(&error)))?;
+        .map_err(|error| ApiError(database(&error)))?;
     jobs.wake_workers();
     let reply = json!({ "jobId": enqueued.job.to_string() });
     Ok((StatusCode::ACCEPTED, Json(reply)).into_response())

@@ -2,12 +2,13 @@
 //! and publishes nothing.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::crash::gate;
-use crate::harness::{DOCKETD, Registry, program, run, wait_for};
+use crate::harness::{DOCKETD, Registry, Said, program, run, wait_for};
 use crate::http::{get, post_publish};
 use crate::publish::demo;
 
@@ -138,6 +139,104 @@ fn noise(bytes: usize) -> String {
     (0..bytes).map(letter).collect()
 }
 
+/// Puts a directory with all that is in it on a disk of its own, which only the server sees that is started by the returned command.
+fn on_small_disk(registry: &Registry, directory: &Path, size: &str) -> Command {
+    let script = r#"saved=$2.saved && cp -a "$2" "$saved" && mount -t tmpfs -o size="$1" tmpfs "$2" && cp -a "$saved"/. "$2" && shift 2 && exec "$@""#;
+    let mut docketd = Command::new("unshare");
+    docketd.arg("--mount");
+    if !is_root() {
+        docketd.arg("--map-root-user");
+    }
+    docketd
+        .args(["sh", "-c", script, "sh", size])
+        .arg(directory)
+        .arg(DOCKETD);
+    docketd.arg("--config").arg(registry.path("docket.toml"));
+    docketd.arg("--data").arg(registry.path("data"));
+    docketd.env("HOME", registry.path("home"));
+    docketd
+}
+
+fn is_root() -> bool {
+    run(Command::new("id").arg("-u")).out.trim() == "0"
+}
+
+/// Runs a command where the server sees its small disk.
+fn beside_the_server(registry: &Registry, command: &Command) -> Said {
+    let mut nsenter = Command::new("nsenter");
+    nsenter.arg("--mount");
+    if !is_root() {
+        nsenter.args(["--user", "--preserve-credentials"]);
+    }
+    nsenter
+        .args(["--target", &registry.pid().to_string()])
+        .arg(command.get_program())
+        .args(command.get_args());
+    run(&mut nsenter)
+}
+
+#[test]
+fn a_disk_that_is_full_under_sqlite_loses_no_job() {
+    let configuration = "[worker]\nsandbox = \"none\"\nlease_secs = 3\n";
+    let mut registry = Registry::start_with(configuration, gate);
+    demo(&registry).push();
+    registry.terminate();
+    let docketd = on_small_disk(&registry, &registry.path("data"), "16m");
+    registry.resume_by(docketd, "127.0.0.1:0".parse().unwrap());
+    let running = publish(&registry, "purescript-demo", "v1.0.0");
+    wait_for("the compiler to run", || {
+        registry.path("entered").exists().then_some(())
+    });
+    let filler = registry.path("data").join("filler");
+    let mut fill = Command::new("sh");
+    fill.args(["-c", "cat /dev/zero >\"$0\""]).arg(&filler);
+    beside_the_server(&registry, &fill).expect("No space left on device");
+
+    // Nothing can be stored: what cannot be accepted is refused with a reason, and what runs goes on waiting.
+    let body = |number: u32| {
+        json!({
+            "compiler": "0.15.15",
+            "location": { "githubOwner": "lab", "githubRepo": "purescript-none" },
+            "name": format!("none-{number}"),
+            "ref": "v1.0.0",
+            "version": "1.0.0",
+        })
+        .to_string()
+    };
+    let (mut accepted, mut numbers) = (vec![running.clone()], 1..);
+    let refused = wait_for("a refusal", || {
+        let answer = post_publish(&registry, &body(numbers.next()?));
+        if answer.status == 200 {
+            accepted.push(answer.json()["jobId"].as_str().unwrap().to_owned());
+            return None;
+        }
+        Some(answer)
+    });
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    assert_eq!(get(&registry.url("/healthz/live")).status, 200);
+    fs::write(registry.path("open"), "").unwrap();
+    assert!(registry.job(&running).get("finishedAt").is_none());
+
+    // With room again everything that was accepted ends.
+    let mut empty = Command::new("rm");
+    empty.arg(&filler);
+    beside_the_server(&registry, &empty).expect_code(0);
+    accepted.push(wait_for("an accepted job", || {
+        let answer = post_publish(&registry, &body(numbers.next()?));
+        (answer.status == 200).then(|| answer.json()["jobId"].as_str().unwrap().to_owned())
+    }));
+    for id in &accepted {
+        let job = registry.wait_for_job(id);
+        let log = registry.log(id, "DEBUG");
+        assert_eq!(job["success"], *id == running, "{log:#?}");
+        let seqs = log.iter().map(|line| line["seq"].as_u64().unwrap());
+        assert!(seqs.eq(1..=log.len() as u64), "{log:#?}");
+    }
+    let mut doctor = registry.docketd();
+    doctor.arg("doctor");
+    beside_the_server(&registry, &doctor).expect_code(0);
+}
+
 #[test]
 fn a_disk_that_is_full_delays_a_publish_and_leaves_nothing_half_done() {
     // Full while the source is written.
@@ -151,19 +250,7 @@ fn a_disk_that_is_full_delays_a_publish_and_leaves_nothing_half_done() {
     let work = registry.path("data").join("work");
     fs::create_dir_all(&work).unwrap();
 
-    let script = r#"mount -t tmpfs -o size="$1" tmpfs "$2" && shift 2 && exec "$@""#;
-    let mut docketd = Command::new("unshare");
-    docketd.arg("--mount");
-    if !run(Command::new("id").arg("-u")).out.starts_with("0\n") {
-        docketd.arg("--map-root-user");
-    }
-    docketd
-        .args(["sh", "-c", script, "sh", size])
-        .arg(&work)
-        .arg(DOCKETD);
-    docketd.arg("--config").arg(registry.path("docket.toml"));
-    docketd.arg("--data").arg(registry.path("data"));
-    docketd.env("HOME", registry.path("home"));
+    let docketd = on_small_disk(&registry, &work, size);
     registry.resume_by(docketd, "127.0.0.1:0".parse().unwrap());
 
     let id = publish(&registry, "purescript-demo", "v1.0.0");

@@ -30,7 +30,7 @@ fn serve(url: &str, worker: &str, prepare: impl FnOnce(&Path)) -> Registry {
 }
 
 /// A `docketd` of one role, which takes the programs in the registry's `bin` first.
-fn docketd(registry: &Registry, role: &str) -> Command {
+pub(crate) fn docketd(registry: &Registry, role: &str) -> Command {
     let bin = registry.path("bin");
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
     let mut docketd = registry.docketd();
@@ -39,7 +39,7 @@ fn docketd(registry: &Registry, role: &str) -> Command {
 }
 
 /// Starts a worker.
-fn work(registry: &Registry) -> Program {
+pub(crate) fn work(registry: &Registry) -> Program {
     let worker = Program::start(&mut docketd(registry, "work"));
     assert_eq!(worker.ready, "docketd working");
     worker
@@ -54,13 +54,13 @@ fn another_server(registry: &Registry) -> (Program, String) {
 }
 
 /// Asserts that jobs, rows, repositories and blobs fit together.
-fn assert_sound(registry: &Registry) {
+pub(crate) fn assert_sound(registry: &Registry) {
     run(registry.docketd().arg("doctor")).expect_code(0);
 }
 
 /// A place in the middle of a publish where the first attempt waits until it is let go; later ones pass.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Step {
+pub(crate) enum Step {
     Fetch,
     Compile,
     Pack,
@@ -79,7 +79,7 @@ const TRIGGER_FUNCTION: &str = "
 
 impl Step {
     /// Makes programs wait.
-    fn prepare(self, dir: &Path) {
+    pub(crate) fn prepare(self, dir: &Path) {
         match self {
             Self::Fetch => {
                 let found = run(Command::new("sh").args(["-c", "command -v git"])).expect_code(0);
@@ -122,7 +122,7 @@ impl Step {
     }
 
     /// Waits until the attempt is there.
-    fn wait(self, registry: &Registry, database: &mut Psql, job: &str) {
+    pub(crate) fn wait(self, registry: &Registry, database: &mut Psql, job: &str) {
         match self {
             Self::Fetch | Self::Compile => {
                 wait_for("the step", || registry.path("entered").exists().then_some(()))
@@ -133,7 +133,7 @@ impl Step {
     }
 
     /// Lets the attempt go.
-    fn open(self, registry: &Registry, database: &mut Psql) {
+    pub(crate) fn open(self, registry: &Registry, database: &mut Psql) {
         match self {
             Self::Fetch | Self::Compile => fs::write(registry.path("open"), "").unwrap(),
             Self::Pack => {
@@ -259,7 +259,7 @@ fn load(registry: &Registry) -> Vec<String> {
 }
 
 /// Asks for a package whose repository does not exist.
-fn publish_another(registry: &Registry, number: usize) -> String {
+pub(crate) fn publish_another(registry: &Registry, number: usize) -> String {
     let body = serde_json::json!({
         "compiler": "0.15.15",
         "location": { "githubOwner": "lab", "githubRepo": "purescript-none" },
@@ -277,7 +277,7 @@ fn publish_another(registry: &Registry, number: usize) -> String {
 }
 
 /// Asserts that every job ends once, with a dense log, and that the first one has published.
-fn assert_all_end(registry: &Registry, jobs: &[String]) {
+pub(crate) fn assert_all_end(registry: &Registry, jobs: &[String]) {
     for (number, id) in jobs.iter().enumerate() {
         let job = wait_for_end(registry, id);
         let log = registry.log(id, "DEBUG");

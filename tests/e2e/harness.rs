@@ -1,5 +1,6 @@
 //! A registry in a temporary directory: its sources, its compilers, its data, and the running `docketd`.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -172,9 +173,13 @@ impl Program {
         program
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Sends a signal, such as `TERM`.
     pub(crate) fn signal(&self, name: &str) {
-        let pid = self.process.id().to_string();
+        let pid = self.pid().to_string();
         run(Command::new("kill").args(["-s", name, &pid])).expect_code(0);
     }
 
@@ -197,6 +202,7 @@ impl Drop for Program {
 pub(crate) struct Registry {
     dir: TempDir,
     server: Option<Server>,
+    docketd: PathBuf,
 }
 
 struct Server {
@@ -219,7 +225,13 @@ impl Registry {
 
     /// Makes the same registry, which does not run yet.
     pub(crate) fn prepare(configuration: &str, prepare: impl FnOnce(&Path)) -> Self {
+        Self::prepare_as(DOCKETD, configuration, prepare)
+    }
+
+    /// The same with another `docketd`.
+    pub(crate) fn prepare_as(docketd: &str, configuration: &str, prepare: impl FnOnce(&Path)) -> Self {
         let registry = Self {
+            docketd: docketd.into(),
             dir: TempDir::new().unwrap(),
             server: None,
         };
@@ -249,6 +261,11 @@ impl Registry {
         self.server.as_ref().expect("the server is running").address
     }
 
+    /// The process of the server.
+    pub(crate) fn pid(&self) -> u32 {
+        self.server.as_ref().expect("the server is running").program.pid()
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address())
     }
@@ -265,6 +282,16 @@ impl Registry {
         self.server.take().expect("the server is running").address
     }
 
+    /// Leaves the server running, and the registry without one.
+    pub(crate) fn take_server(&mut self) -> Program {
+        self.server.take().expect("the server is running").program
+    }
+
+    /// Goes on with another `docketd`; what runs is not touched.
+    pub(crate) fn run_as(&mut self, docketd: &str) {
+        self.docketd = docketd.into();
+    }
+
     /// Starts the server on a free port.
     pub(crate) fn resume(&mut self) {
         self.resume_at("127.0.0.1:0".parse().unwrap());
@@ -277,8 +304,7 @@ impl Registry {
 
     /// Tells the server to stop, as a service manager does, and returns its exit code.
     pub(crate) fn terminate(&mut self) -> Option<i32> {
-        let server = self.server.take().expect("the server is running");
-        server.program.terminate()
+        self.take_server().terminate()
     }
 
     /// Starts the server by a command that becomes it.
@@ -292,7 +318,7 @@ impl Registry {
 
     /// Returns a `docketd` command on the data of this registry, with nothing of our own environment but the path.
     pub(crate) fn docketd(&self) -> Command {
-        let mut command = self.command(DOCKETD);
+        let mut command = self.command(&self.docketd);
         command
             .arg("--config")
             .arg(self.path("docket.toml"))
@@ -313,7 +339,7 @@ impl Registry {
         command
     }
 
-    fn command(&self, program: &str) -> Command {
+    fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command
             .env_clear()

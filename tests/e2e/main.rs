@@ -20,3 +20,4 @@ mod postgres;
 mod publish;
 mod repositories;
 mod spago;
+mod upgrade;

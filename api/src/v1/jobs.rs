@@ -8,7 +8,6 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use docket_http::Problem;
 use docket_jobs::{JobFilter, JobId, Jobs, Level, LineFilter, Order};
 
 use super::{
@@ -17,7 +16,7 @@ use super::{
     job_object::JobObject,
     query::Parameters,
 };
-use crate::job_kinds::Kinds;
+use crate::{error::database, job_kinds::Kinds};
 
 /// How many jobs or lines one answer holds at most.
 const PAGE: usize = 100;
@@ -56,7 +55,7 @@ pub(super) async fn list(
     });
     let mut found = found
         .await
-        .map_err(|error| V1Error::new(&headers, Problem::internal(&error)))?;
+        .map_err(|error| V1Error::new(&headers, database(&error)))?;
     let more = found.len() > PAGE;
     found.truncate(PAGE);
     let next = found.last().filter(|_| more).map(|last| {
@@ -111,7 +110,7 @@ pub(super) async fn show(
     });
     let (job, mut lines) = found
         .await
-        .map_err(|error| V1Error::new(&headers, Problem::internal(&error)))?;
+        .map_err(|error| V1Error::new(&headers, database(&error)))?;
     let Some(job) = job else {
         return Ok(StatusCode::NOT_FOUND.into_response());
     };

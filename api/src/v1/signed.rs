@@ -20,7 +20,7 @@ use super::{
     body::Expected,
     submit::{Accepted, Earlier, submit},
 };
-use crate::{ApiState, authority::Here};
+use crate::{ApiState, authority::Here, error::database};
 
 const EXPECTED: Expected = Expected {
     what: "a signed operation",
@@ -112,7 +112,7 @@ async fn owners_of(state: &ApiState, name: &PackageName) -> Result<Vec<docket_co
             Problem::new(StatusCode::BAD_REQUEST, "no-such-package", "No such package")
                 .detail(format!("There is no package {name} in this registry.")),
         ),
-        Err(error) => Err(Problem::internal(&error)),
+        Err(error) => Err(database(&error)),
     }
 }
 

@@ -7,6 +7,7 @@ use docket_jobs::{Enqueued, Job, Jobs, NewJob};
 use serde::Serialize;
 
 use super::V1Error;
+use crate::error::database;
 
 /// The reply to every accepted operation.
 #[derive(Debug, Serialize)]
@@ -40,7 +41,7 @@ pub(super) async fn submit(
     let enqueued = match enqueue(jobs, new, settle).await {
         Ok(Ok(enqueued)) => enqueued,
         Ok(Err(forbidden)) => return Err(V1Error::new(headers, forbidden)),
-        Err(error) => return Err(V1Error::new(headers, Problem::internal(&error))),
+        Err(error) => return Err(V1Error::new(headers, database(&error))),
     };
     jobs.wake_workers();
     Ok(Json(Accepted {

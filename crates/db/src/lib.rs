@@ -13,6 +13,7 @@ pub use tx::Tx;
 
 #[doc(hidden)]
 pub use sqlx;
+use sqlx::sqlite::SqliteError;
 
 /// Why the database could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +61,37 @@ impl Error {
     /// True when the database answered and said no: it is there, and asking it something else may go well.
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Query(sqlx::Error::Database(_)))
+    }
+
+    /// True when the database is away, busy or out of room: the same may go well in a while.
+    pub fn is_temporary(&self) -> bool {
+        /// SQLite's primary codes: busy, locked, I/O error, full.
+        const SQLITE: [i32; 4] = [5, 6, 10, 13];
+        /// PostgreSQL's classes: connection exception, insufficient resources, operator intervention.
+        const POSTGRES: [&str; 3] = ["08", "53", "57"];
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Query(sqlx::Error::Database(said)) => match said.try_downcast_ref::<SqliteError>() {
+                // The low byte of an extended code is the primary one.
+                Some(_) => said
+                    .code()
+                    .and_then(|code| code.parse::<i32>().ok())
+                    .is_some_and(|code| SQLITE.contains(&(code & 0xff))),
+                None => said
+                    .code()
+                    .is_some_and(|code| POSTGRES.iter().any(|class| code.starts_with(class))),
+            },
+            Self::Query(error) => matches!(
+                error,
+                sqlx::Error::Io(_)
+                    | sqlx::Error::Tls(_)
+                    | sqlx::Error::Protocol(_)
+                    | sqlx::Error::PoolTimedOut
+                    | sqlx::Error::PoolClosed
+                    | sqlx::Error::WorkerCrashed
+            ),
+            Self::UnknownScheme | Self::Migration { .. } | Self::Corrupt { .. } => false,
+        }
     }
 
     /// Returns a closure that names table, column and key of a value that did not decode.
