@@ -12,7 +12,12 @@ use axum::{
 };
 use futures_util::{StreamExt, stream};
 
-use super::{EndObject, LineObject, LogQuery, find_id, stream::pages};
+use super::{
+    find_job,
+    query::LogQuery,
+    render::{EndObject, LineObject},
+    stream::pages,
+};
 use crate::{
     ApiState,
     error::ApiError,
@@ -25,13 +30,14 @@ pub(super) async fn follow(
     Query(query): Query<LogQuery>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let level = query.level()?;
-    let id = find_id(&state.jobs, &id).await?;
+    let (level, search) = (query.level()?, query.search()?);
+    let id = find_job(&state.jobs, &id).await?.id;
     let last_event = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     let after = last_event
         .and_then(|text| text.parse().ok())
         .unwrap_or(query.after);
-    let pages = pages(state.jobs.tail(id, after, level), state.stopping);
+    let tail = state.jobs.tail(id, after, level).searching(search);
+    let pages = pages(tail, state.stopping);
     let events = pages.flat_map(|page| {
         let lines = page.lines.iter().map(|line| {
             let event = Event::default().id(line.seq.to_string());
@@ -42,10 +48,7 @@ pub(super) async fn follow(
         let end = page.finished.map(|success| {
             let event = Event::default().event("end");
             event
-                .json_data(EndObject {
-                    finished: true,
-                    success,
-                })
+                .json_data(EndObject::new(success))
                 .expect("booleans are JSON")
         });
         stream::iter(lines.chain(end).map(Ok::<_, Infallible>).collect::<Vec<_>>())

@@ -13,7 +13,12 @@ use docket_jobs::{Tail, TailPage};
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use tokio::time::{Instant, interval_at};
 
-use super::{EndObject, LineObject, LogQuery, find_id, stream::pages};
+use super::{
+    find_job,
+    query::LogQuery,
+    render::{EndObject, LineObject, to_json},
+    stream::pages,
+};
 use crate::{
     ApiState,
     error::ApiError,
@@ -38,9 +43,9 @@ pub(super) async fn follow(
     Query(query): Query<LogQuery>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
-    let level = query.level()?;
-    let id = find_id(&state.jobs, &id).await?;
-    let tail = state.jobs.tail(id, query.after, level);
+    let (level, search) = (query.level()?, query.search()?);
+    let id = find_job(&state.jobs, &id).await?.id;
+    let tail = state.jobs.tail(id, query.after, level).searching(search);
     let upgrade = upgrade?
         .read_buffer_size(BUFFER_BYTES)
         .write_buffer_size(BUFFER_BYTES)
@@ -119,18 +124,8 @@ async fn send_page(
     }
     if let Some(success) = page.finished {
         to_client
-            .feed(Message::Text(
-                to_json(&EndObject {
-                    finished: true,
-                    success,
-                })
-                .into(),
-            ))
+            .feed(Message::Text(to_json(&EndObject::new(success)).into()))
             .await?;
     }
     to_client.flush().await
-}
-
-fn to_json(value: &impl serde::Serialize) -> String {
-    serde_json::to_string(value).expect("numbers and strings are JSON")
 }

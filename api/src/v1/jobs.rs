@@ -95,18 +95,18 @@ pub(super) async fn show(
     let parameters = Parameters::new(query.as_deref());
     let until = parameters.until();
     let filter = LineFilter {
-        after_seq: 0,
         since: parameters.since(),
         // Line times run ahead of the clock when many are written in one millisecond; "now" must not hide them.
         until: until.unwrap_or(docket_core::time::Timestamp::MAX),
-        level: parameters.parse("level").unwrap_or(Level::Info),
         order: parameters.order(),
-        limit: PAGE + 1,
+        ..LineFilter::after(0, parameters.parse("level").unwrap_or(Level::Info), PAGE + 1)
     };
     let found = patiently(|| async {
         let mut tx = jobs.db().read().await?;
+        // The job first: who sees its end sees its last lines.
         let job = jobs.find(&mut tx, id).await?;
-        let lines = jobs.lines(&mut tx, id, &filter).await?;
+        drop(tx);
+        let lines = jobs.lines(id, &filter).await?;
         Ok((job, lines))
     });
     let (job, mut lines) = found

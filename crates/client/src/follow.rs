@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::client::Client;
 use crate::error::Error;
 use crate::job::JobId;
-use crate::log::{Level, LogLine, LogPage, Outcome};
+use crate::log::{LogLine, LogPage, LogWish, Outcome};
 use socket::{LogSocket, Received};
 
 /// Lines asked for at once while polling.
@@ -69,7 +69,7 @@ impl Default for Pace {
 pub struct Follow {
     client: Client,
     job: JobId,
-    level: Level,
+    wish: LogWish,
     pace: Pace,
     /// The `seq` behind which the server shall go on.
     after: i64,
@@ -98,11 +98,11 @@ enum State {
 }
 
 impl Follow {
-    pub(crate) fn new(client: Client, job: JobId, after: i64, level: Level, pace: Pace) -> Self {
+    pub(crate) fn new(client: Client, job: JobId, after: i64, wish: LogWish, pace: Pace) -> Self {
         Self {
             client,
             job,
-            level,
+            wish,
             pace,
             after,
             ready: VecDeque::new(),
@@ -139,7 +139,7 @@ impl Follow {
                     self.state = State::Connect;
                 }
                 State::Connect => {
-                    self.state = match LogSocket::open(&self.client, &self.job, self.after, self.level).await
+                    self.state = match LogSocket::open(&self.client, &self.job, self.after, &self.wish).await
                     {
                         Some(socket) => State::Socket(Box::new(socket)),
                         None => State::Poll { pause: false },
@@ -158,7 +158,7 @@ impl Follow {
                     }
                     let page = self
                         .client
-                        .log_page(&self.job, self.after, self.level, PAGE_LINES)
+                        .log_page(&self.job, self.after, &self.wish, PAGE_LINES)
                         .await;
                     if let Err(cause) = page.and_then(|page| self.take_page(page)) {
                         return Some(self.failed(cause));
@@ -187,9 +187,9 @@ impl Follow {
     fn take_page(&mut self, page: LogPage) -> Result<(), Error> {
         self.heard();
         let next = page.next;
-        let nothing_new = page.lines.is_empty();
+        let nothing_new = page.lines.is_empty() && !page.more;
         page.lines.into_iter().for_each(|line| self.push(line));
-        // With a level, `next` may stand behind lines that were not asked for.
+        // With a wish, `next` may stand behind lines that were not asked for.
         self.after = self.after.max(next);
         self.state = match (page.finished, page.success) {
             (false, _) => State::Poll { pause: nothing_new },

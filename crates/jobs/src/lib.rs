@@ -13,9 +13,11 @@ mod job;
 mod kind;
 mod log;
 mod operations;
+mod reading;
 mod run;
 mod schedule;
 mod scheduler;
+mod search;
 mod signal;
 mod store;
 mod tail;
@@ -30,12 +32,11 @@ pub use control::{Cancel, Retry};
 pub use job::{Enqueued, Job, JobId, JobState, NewJob};
 pub use kind::KindSetting;
 pub use log::{JobLog, Level, LogLine};
+pub use reading::{LineFilter, LinePage};
 pub use run::{Failure, Run};
 pub use schedule::{Every, LastTick, Schedule};
-pub use store::{
-    jobs::{JobFilter, Order, Place},
-    lines::LineFilter,
-};
+pub use search::{Search, SearchError};
+pub use store::jobs::{JobFilter, Order, Place};
 pub use tail::{Tail, TailPage};
 pub use why::{Holder, Wait, Why};
 
@@ -73,6 +74,12 @@ pub const TABLES: Product = Product {
             name: "0005_job_filters",
             sqlite: include_str!("../../../migrations/jobs/sqlite/0005_job_filters.sql"),
             postgres: include_str!("../../../migrations/jobs/postgres/0005_job_filters.sql"),
+        },
+        Migration {
+            version: 6,
+            name: "0006_log_levels",
+            sqlite: include_str!("../../../migrations/jobs/sqlite/0006_log_levels.sql"),
+            postgres: include_str!("../../../migrations/jobs/postgres/0006_log_levels.sql"),
         },
     ],
 };
@@ -159,14 +166,6 @@ impl Jobs {
     /// When the database fails.
     pub async fn count_active(&self, tx: &mut Tx) -> Result<Vec<(String, JobState, i64)>, Error> {
         store::jobs::count_active(tx).await
-    }
-
-    /// Returns the log lines of `job` that pass `filter`, in its order.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn lines(&self, tx: &mut Tx, job: JobId, filter: &LineFilter) -> Result<Vec<LogLine>, Error> {
-        store::lines::list(tx, job, filter).await
     }
 
     /// Follows the log of `job` from the line after `after_seq`.

@@ -7,10 +7,10 @@ use std::{collections::VecDeque, sync::Arc};
 use docket_db::Error;
 use tokio::sync::watch;
 
-use crate::{JobId, Jobs, Level, LogLine, store::lines::LineFilter};
+use crate::{JobId, Jobs, Level, LineFilter, LogLine, Search};
 use feed::{Feed, State};
 
-/// How many lines a page holds at most.
+/// About how many lines a page from storage holds.
 const PAGE_LINES: usize = 1000;
 
 /// One page of a log that is being followed.
@@ -27,8 +27,8 @@ pub struct TailPage {
 pub struct Tail {
     jobs: Jobs,
     job: JobId,
-    after_seq: i64,
-    level: Level,
+    /// What is wanted, and behind which line.
+    filter: LineFilter,
     states: watch::Receiver<State>,
     /// Ends with its last watcher.
     _feed: Arc<Feed>,
@@ -40,11 +40,20 @@ impl Tail {
         Self {
             jobs,
             job,
-            after_seq,
-            level,
+            filter: LineFilter {
+                whole_rows: true,
+                ..LineFilter::after(after_seq, level, PAGE_LINES)
+            },
             states: feed.watch(),
             _feed: feed,
         }
+    }
+
+    /// Follows only the lines that hold a text.
+    #[must_use]
+    pub fn searching(mut self, search: Option<Search>) -> Self {
+        self.filter.search = search;
+        self
     }
 
     /// Returns the next lines as soon as there are any, or the end of the job. `None` when there is no such job.
@@ -68,8 +77,8 @@ impl Tail {
                     if !page.lines.is_empty() || page.finished.is_some() {
                         return Ok(Some(page));
                     }
-                    // A page that only skipped what the level hides, and is not the last: there may be more in storage.
-                    if self.after_seq < seq {
+                    // A page that only skipped what is not wanted, and is not the last: there may be more in storage.
+                    if self.filter.after_seq < seq {
                         continue;
                     }
                 }
@@ -86,7 +95,7 @@ impl Tail {
         recent: &VecDeque<Arc<[LogLine]>>,
         finished: Option<bool>,
     ) -> Result<TailPage, Error> {
-        let after = self.after_seq;
+        let after = self.filter.after_seq;
         if after >= seq {
             let lines = Vec::new();
             return Ok(TailPage { lines, finished });
@@ -96,22 +105,20 @@ impl Tail {
             let seen = |lines: &Arc<[LogLine]>| lines.last().is_none_or(|last| last.seq <= after);
             let unseen = recent.iter().skip(recent.partition_point(seen));
             let new = unseen.flat_map(|lines| lines.iter());
-            let new = new.filter(|line| line.seq > after && line.level >= self.level);
+            let new = new.filter(|line| line.seq > after && self.filter.wants(line));
             let lines = new.cloned().collect();
-            self.after_seq = seq;
+            self.filter.after_seq = seq;
             return Ok(TailPage { lines, finished });
         }
-        let filter = LineFilter::after(after, self.level, PAGE_LINES);
-        let mut tx = self.jobs.db().read().await?;
-        let lines = self.jobs.lines(&mut tx, self.job, &filter).await?;
-        drop(tx);
-        let last_page = lines.len() < PAGE_LINES;
-        self.after_seq = lines.last().map_or(after, |line| line.seq);
-        if last_page {
-            // What lies behind the last line shown is hidden by the level: it is not read again each time.
-            self.after_seq = self.after_seq.max(seq);
+        let page = self.jobs.read_log(self.job, &self.filter).await?;
+        self.filter.after_seq = page.seq;
+        if page.is_last {
+            // What lies behind the last line shown is not wanted: it is not read again each time.
+            self.filter.after_seq = page.seq.max(seq);
         }
-        let finished = finished.filter(|_| last_page);
-        Ok(TailPage { lines, finished })
+        Ok(TailPage {
+            lines: page.lines,
+            finished: finished.filter(|_| page.is_last),
+        })
     }
 }

@@ -210,7 +210,7 @@ impl Registry {
         let mut tx = self.jobs.db().read().await.unwrap();
         let job = self.jobs.find(&mut tx, id).await.unwrap().unwrap();
         let filter = LineFilter::after(0, Level::Debug, usize::MAX);
-        let lines = self.jobs.lines(&mut tx, id, &filter).await.unwrap();
+        let lines = self.jobs.lines(id, &filter).await.unwrap();
         Ended { job, lines }
     }
 

@@ -12,7 +12,7 @@ use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_asyn
 
 use crate::client::Client;
 use crate::job::JobId;
-use crate::log::{Level, LogLine, Outcome};
+use crate::log::{LogLine, LogWish, Outcome};
 
 /// How long a handshake may take before pages are polled instead.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -57,8 +57,8 @@ impl LogSocket {
     /// Opens the socket, or returns `None` when it cannot be had.
     ///
     /// Why not is not worth telling: the page that is asked for next fails too if it matters.
-    pub(super) async fn open(client: &Client, job: &JobId, after: i64, level: Level) -> Option<Self> {
-        let (url, tls) = client.log_socket(job, after, level);
+    pub(super) async fn open(client: &Client, job: &JobId, after: i64, wish: &LogWish) -> Option<Self> {
+        let (url, tls) = client.log_socket(job, after, wish);
         let mut request = url.as_str().into_client_request().ok()?;
         request
             .headers_mut()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use docket_client::{Client, Error, Event, Follow, JobId, Level, LogLine, Outcome, Pace};
+use docket_client::{Client, Error, Event, Follow, JobId, Level, LogLine, LogWish, Outcome, Pace};
 use futures_util::StreamExt;
 
 use crate::server::{Server, Step};
@@ -106,6 +106,32 @@ async fn a_connection_that_is_closed_politely_in_the_middle_is_resumed_too() {
     let (lines, interruptions, _) = to_end(follow(&server, pace())).await;
     assert_eq!(seqs(&lines), [1, 2]);
     assert_eq!(interruptions, 1);
+}
+
+#[tokio::test]
+async fn what_is_searched_for_is_asked_for_on_both_ways() {
+    let server = Server::start([
+        Step::Answer(403, "text/html", "<html>no sockets here</html>".to_owned()),
+        page([], 90, r#""finished":false,"more":true"#),
+        page([95], 96, r#""finished":true,"success":true"#),
+    ])
+    .await;
+    let wish = LogWish {
+        level: Level::Debug,
+        search: Some("a&b".to_owned()),
+    };
+    let follow = Client::new(server.address())
+        .unwrap()
+        .follow_at(job(), 0, wish, pace());
+    let (lines, ..) = to_end(follow).await;
+    assert_eq!(seqs(&lines), [95]);
+    let query = |after| format!("?after={after}&level=DEBUG&search=a%26b");
+    assert!(server.requests()[0].ends_with(&format!("/logs/ws{}", query(0))));
+    assert!(
+        server.requests()[2].contains(&query(90)),
+        "{:?}",
+        server.requests()
+    );
 }
 
 #[tokio::test]

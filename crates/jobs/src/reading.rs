@@ -1,0 +1,202 @@
+//! Reading a job's log: page by page, filtered here and not by whoever asked.
+
+use docket_core::time::Timestamp;
+use docket_db::Error;
+
+use crate::{
+    JobId, Jobs, Level, LogLine, Order, Search,
+    store::rows::{self, ROWS_PER_QUERY},
+};
+
+/// About how many bytes one page of a search looks through: whoever searches a long log for what is rare goes on with the next page.
+const SEARCH_BYTES: usize = 16 << 20;
+
+/// What a row costs beside its lines, in bytes: rows may be short.
+const ROW_OVERHEAD: usize = 256;
+
+/// Which lines to read.
+#[derive(Debug, Clone)]
+pub struct LineFilter {
+    /// Only lines with a greater `seq`.
+    pub after_seq: i64,
+    /// Only lines up to this `seq`.
+    pub up_to_seq: i64,
+    /// Only lines written at this time or later.
+    pub since: Timestamp,
+    /// Only lines written before this time.
+    pub until: Timestamp,
+    /// Only lines of this level or above.
+    pub level: Level,
+    /// Only lines that hold this text.
+    pub search: Option<Search>,
+    /// By `seq`.
+    pub order: Order,
+    /// How many at most.
+    pub limit: usize,
+    /// Whether a page may hold a few more than `limit`: the rest of what had to be read for them anyway. For those who read everything.
+    pub whole_rows: bool,
+}
+
+impl LineFilter {
+    /// Every line after `after_seq` of `level` or above, oldest first, at most `limit`.
+    pub fn after(after_seq: i64, level: Level, limit: usize) -> Self {
+        Self {
+            after_seq,
+            up_to_seq: i64::MAX,
+            since: Timestamp::from_millis(0),
+            until: Timestamp::MAX,
+            level,
+            search: None,
+            order: Order::Ascending,
+            limit,
+            whole_rows: false,
+        }
+    }
+
+    fn admits(&self, line: &LogLine) -> bool {
+        line.seq > self.after_seq
+            && line.seq <= self.up_to_seq
+            && line.at >= self.since
+            && line.at < self.until
+            && self.wants(line)
+    }
+
+    /// True when the line has the level and holds the text.
+    pub(crate) fn wants(&self, line: &LogLine) -> bool {
+        line.level >= self.level
+            && self
+                .search
+                .as_ref()
+                .is_none_or(|search| search.finds(&line.message))
+    }
+}
+
+/// Lines that pass a filter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinePage {
+    /// In the order of the filter.
+    pub lines: Vec<LogLine>,
+    /// How far the log was looked through: the next page begins behind this `seq`, or before it when the order is descending.
+    pub seq: i64,
+    /// Whether all that is stored was looked through. Otherwise there may be more, also when this page has no line.
+    pub is_last: bool,
+}
+
+impl Jobs {
+    /// Returns a page of the lines of `job` that pass `filter`.
+    ///
+    /// A page costs what it holds: rows without a line of the level are not read, and a search in ascending order looks through 16 MiB at most,
+    /// so a page may hold fewer lines than were asked for, or none, and not be the last.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn read_log(&self, job: JobId, filter: &LineFilter) -> Result<LinePage, Error> {
+        let mut page = Gathering::new(filter);
+        let mut tx = self.db().read().await?;
+        while !page.is_full {
+            let rows = rows::list(&mut tx, job, filter, page.edge).await?;
+            let is_end = rows.len() < ROWS_PER_QUERY;
+            for row in rows {
+                page.take(row.decode(job)?, row.bytes());
+                if page.is_full || page.is_over {
+                    break;
+                }
+            }
+            if (is_end || page.is_over) && !page.is_full {
+                return Ok(page.into_page(true));
+            }
+        }
+        Ok(page.into_page(false))
+    }
+
+    /// Returns the lines of `job` that pass `filter`, however many pages that takes.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn lines(&self, job: JobId, filter: &LineFilter) -> Result<Vec<LogLine>, Error> {
+        let mut filter = filter.clone();
+        let mut lines = Vec::new();
+        loop {
+            let page = self.read_log(job, &filter).await?;
+            filter.limit -= page.lines.len().min(filter.limit);
+            match filter.order {
+                Order::Ascending => filter.after_seq = page.seq,
+                Order::Descending => filter.up_to_seq = page.seq - 1,
+            }
+            lines.extend(page.lines);
+            if page.is_last || filter.limit == 0 {
+                return Ok(lines);
+            }
+        }
+    }
+}
+
+/// A page that grows row by row.
+struct Gathering<'a> {
+    filter: &'a LineFilter,
+    lines: Vec<LogLine>,
+    /// The last `seq` looked at.
+    edge: i64,
+    /// How many bytes were looked through.
+    bytes: usize,
+    is_full: bool,
+    /// Whether an end that was set is reached.
+    is_over: bool,
+}
+
+impl<'a> Gathering<'a> {
+    fn new(filter: &'a LineFilter) -> Self {
+        let edge = match filter.order {
+            Order::Ascending => filter.after_seq,
+            Order::Descending => i64::MAX,
+        };
+        Self {
+            filter,
+            lines: Vec::new(),
+            edge,
+            bytes: 0,
+            is_full: false,
+            is_over: false,
+        }
+    }
+
+    /// Takes what passes the filter from the lines of the next row, which are oldest first and `bytes` long.
+    fn take(&mut self, mut row: Vec<LogLine>, bytes: usize) {
+        let ascending = self.filter.order == Order::Ascending;
+        if !ascending {
+            row.reverse();
+        }
+        let Some((last, at)) = row.last().map(|line| (line.seq, line.at)) else {
+            return;
+        };
+        self.is_over = ascending && (last >= self.filter.up_to_seq || at >= self.filter.until);
+        for line in row {
+            if !self.filter.admits(&line) {
+                continue;
+            }
+            // One line more than fits shows that there are more.
+            if self.lines.len() == self.filter.limit && !self.filter.whole_rows {
+                self.edge = self.lines.last().map_or(self.edge, |line| line.seq);
+                self.is_full = true;
+                return;
+            }
+            self.lines.push(line);
+        }
+        self.edge = if ascending {
+            last.min(self.filter.up_to_seq)
+        } else {
+            last.max(self.filter.after_seq)
+        };
+        self.bytes += bytes + ROW_OVERHEAD;
+        let is_searched = self.filter.search.is_some() && ascending && self.bytes >= SEARCH_BYTES;
+        self.is_full = is_searched || self.filter.whole_rows && self.lines.len() >= self.filter.limit;
+    }
+
+    fn into_page(self, is_last: bool) -> LinePage {
+        LinePage {
+            lines: self.lines,
+            seq: self.edge,
+            is_last,
+        }
+    }
+}
