@@ -32,6 +32,8 @@ mod routing;
 mod schedules;
 #[path = "http/served.rs"]
 mod served;
+#[path = "http/slow_watcher.rs"]
+mod slow_watcher;
 #[path = "http/tarballs.rs"]
 mod tarballs;
 #[path = "http/webhook.rs"]

@@ -15,7 +15,7 @@ use futures_util::{StreamExt, stream};
 use super::{
     find_job,
     query::LogQuery,
-    render::{EndObject, LineObject},
+    render::{BehindObject, EndObject, LineObject},
     stream::pages,
 };
 use crate::{
@@ -39,6 +39,13 @@ pub(super) async fn follow(
     let tail = state.jobs.tail(id, after, level).searching(search);
     let pages = pages(tail, state.stopping);
     let events = pages.flat_map(|page| {
+        // Without an id: a browser resumes behind the last line all the same. Who does not listen for this event is not told.
+        let behind = page.behind.map(|behind| {
+            let event = Event::default().event("behind");
+            event
+                .json_data(BehindObject { behind })
+                .expect("numbers are JSON")
+        });
         let lines = page.lines.iter().map(|line| {
             let event = Event::default().id(line.seq.to_string());
             event
@@ -51,7 +58,14 @@ pub(super) async fn follow(
                 .json_data(EndObject::new(success))
                 .expect("booleans are JSON")
         });
-        stream::iter(lines.chain(end).map(Ok::<_, Infallible>).collect::<Vec<_>>())
+        stream::iter(
+            behind
+                .into_iter()
+                .chain(lines)
+                .chain(end)
+                .map(Ok::<_, Infallible>)
+                .collect::<Vec<_>>(),
+        )
     });
     Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
 }

@@ -55,7 +55,7 @@ pub(super) async fn show(
     let id = find_job(&state.jobs, &id).await?.id;
     let tail = state.jobs.tail(id, query.after, level).searching(search);
     let chunks = pages(tail, state.stopping.clone()).map(move |page| {
-        let mut chunk: String = page.lines.iter().map(|line| form.line(line)).collect();
+        let mut chunk = form.page(&page);
         if let Some(success) = page.finished {
             chunk += &form.end(success);
         }

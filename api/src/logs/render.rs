@@ -1,6 +1,6 @@
 //! Lines as text and as JSON.
 
-use docket_jobs::LogLine;
+use docket_jobs::{LogLine, TailPage};
 use serde::Serialize;
 
 /// A line as the newer routes show it.
@@ -10,6 +10,10 @@ pub(super) struct LineObject<'a> {
     timestamp: String,
     level: &'static str,
     message: &'a str,
+    /// With the first line for a watcher that was too slow: how many lines, from this one on, wait for it. They come from storage, and a program
+    /// that does not know this member loses nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    behind: Option<i64>,
 }
 
 impl<'a> From<&'a LogLine> for LineObject<'a> {
@@ -19,8 +23,25 @@ impl<'a> From<&'a LogLine> for LineObject<'a> {
             timestamp: line.at.to_string(),
             level: line.level.as_str(),
             message: &line.message,
+            behind: None,
         }
     }
+}
+
+impl LineObject<'_> {
+    /// The lines of a page, the first of which says how far the watcher was behind.
+    pub(super) fn of_page(page: &TailPage) -> impl Iterator<Item = LineObject<'_>> {
+        page.lines.iter().enumerate().map(|(place, line)| LineObject {
+            behind: page.behind.filter(|_| place == 0),
+            ..LineObject::from(line)
+        })
+    }
+}
+
+/// What the event stream says to a watcher that was too slow.
+#[derive(Debug, Serialize)]
+pub(super) struct BehindObject {
+    pub(super) behind: i64,
 }
 
 /// What ends a stream of lines.
@@ -66,6 +87,16 @@ impl Form {
                 line.level.as_str(),
                 harmless(&line.message)
             ),
+        }
+    }
+
+    /// The lines of a page. Text says nothing of slowness: it might be taken for a line.
+    pub(super) fn page(self, page: &TailPage) -> String {
+        match self {
+            Self::JsonLines => LineObject::of_page(page)
+                .map(|line| to_json(&line) + "\n")
+                .collect(),
+            Self::Text => page.lines.iter().map(|line| self.line(line)).collect(),
         }
     }
 

@@ -117,10 +117,8 @@ async fn send_page(
     to_client: &mut (impl Sink<Message, Error = axum::Error> + Unpin),
     page: &TailPage,
 ) -> Result<(), axum::Error> {
-    for line in &page.lines {
-        to_client
-            .feed(Message::Text(to_json(&LineObject::from(line)).into()))
-            .await?;
+    for line in LineObject::of_page(page) {
+        to_client.feed(Message::Text(to_json(&line).into())).await?;
     }
     if let Some(success) = page.finished {
         to_client

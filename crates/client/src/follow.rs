@@ -26,6 +26,11 @@ const PAGE_LINES: u32 = 500;
 pub enum Event {
     /// The next line.
     Line(LogLine),
+    /// We were too slow: so many lines, from the next one on, were waiting for us. They come now; nothing is lost.
+    Behind {
+        /// How many.
+        lines: i64,
+    },
     /// The connection was lost; the next try comes after `pause`, from where we were.
     Interrupted {
         /// What failed.
@@ -75,6 +80,8 @@ pub struct Follow {
     after: i64,
     /// Lines of a page that have not been handed out yet.
     ready: VecDeque<LogLine>,
+    /// The server said that we were so many lines behind, and nobody knows yet.
+    behind: Option<i64>,
     state: State,
     /// Failures since the last sign of life, which was at `heard`.
     failures: u32,
@@ -106,6 +113,7 @@ impl Follow {
             pace,
             after,
             ready: VecDeque::new(),
+            behind: None,
             state: State::Connect,
             failures: 0,
             heard: Instant::now(),
@@ -124,6 +132,9 @@ impl Follow {
     /// [`Error::NoSuchJob`] and other refusals at once; [`Error::GaveUp`] when nothing was heard for [`Pace::patience`].
     pub async fn next(&mut self) -> Option<Result<Event, Error>> {
         loop {
+            if let Some(lines) = self.behind.take() {
+                return Some(Ok(Event::Behind { lines }));
+            }
             if let Some(line) = self.ready.pop_front() {
                 return Some(Ok(Event::Line(line)));
             }
@@ -178,7 +189,10 @@ impl Follow {
     fn take(&mut self, received: Received) {
         self.heard();
         match received {
-            Received::Line(line) => self.push(line),
+            Received::Line(line, behind) => {
+                self.behind = behind;
+                self.push(line);
+            }
             Received::End(outcome) => self.state = State::End(outcome),
             Received::SignOfLife => {}
         }

@@ -20,6 +20,19 @@ pub struct TailPage {
     pub lines: Vec<LogLine>,
     /// Set with the last page: whether the job ended well.
     pub finished: Option<bool>,
+    /// Set when the watcher was too slow for the lines that are kept in memory: how many lines, from the first of these on, were stored then. They
+    /// come from storage. Set once each time it falls behind.
+    pub behind: Option<i64>,
+}
+
+impl TailPage {
+    fn new(lines: Vec<LogLine>, finished: Option<bool>) -> Self {
+        Self {
+            lines,
+            finished,
+            behind: None,
+        }
+    }
 }
 
 /// Follows the log of one job. It holds no lines: a watcher that is slow finds them in storage.
@@ -30,6 +43,12 @@ pub struct Tail {
     /// What is wanted, and behind which line.
     filter: LineFilter,
     states: watch::Receiver<State>,
+    /// It had all there was and waits: what comes now does not make it slow, however much it is.
+    is_waiting: bool,
+    /// Lines up to this `seq` may come from storage without it having been slow.
+    excused_seq: i64,
+    /// What [`TailPage::behind`] will say with the next line.
+    behind: Option<i64>,
     /// Ends with its last watcher.
     _feed: Arc<Feed>,
 }
@@ -45,6 +64,10 @@ impl Tail {
                 ..LineFilter::after(after_seq, level, PAGE_LINES)
             },
             states: feed.watch(),
+            // Whoever comes later than the lines is not slow.
+            is_waiting: true,
+            excused_seq: 0,
+            behind: None,
             _feed: feed,
         }
     }
@@ -73,7 +96,13 @@ impl Tail {
                     recent,
                     finished,
                 } => {
-                    let page = self.page(seq, &recent, finished).await?;
+                    if std::mem::take(&mut self.is_waiting) {
+                        self.excused_seq = seq;
+                    }
+                    let mut page = self.page(seq, &recent, finished).await?;
+                    if !page.lines.is_empty() {
+                        page.behind = self.behind.take();
+                    }
                     if !page.lines.is_empty() || page.finished.is_some() {
                         return Ok(Some(page));
                     }
@@ -83,6 +112,7 @@ impl Tail {
                     }
                 }
             }
+            self.is_waiting = true;
             // The sender lives in the feed that this watcher holds.
             let _ = self.states.changed().await;
         }
@@ -97,8 +127,7 @@ impl Tail {
     ) -> Result<TailPage, Error> {
         let after = self.filter.after_seq;
         if after >= seq {
-            let lines = Vec::new();
-            return Ok(TailPage { lines, finished });
+            return Ok(TailPage::new(Vec::new(), finished));
         }
         let first = recent.front().and_then(|lines| lines.first());
         if first.is_some_and(|first| first.seq <= after + 1) {
@@ -108,17 +137,19 @@ impl Tail {
             let new = new.filter(|line| line.seq > after && self.filter.wants(line));
             let lines = new.cloned().collect();
             self.filter.after_seq = seq;
-            return Ok(TailPage { lines, finished });
+            return Ok(TailPage::new(lines, finished));
         }
         let page = self.jobs.read_log(self.job, &self.filter).await?;
+        if after >= self.excused_seq {
+            self.behind = Some(seq - after);
+            self.excused_seq = seq;
+        }
         self.filter.after_seq = page.seq;
         if page.is_last {
             // What lies behind the last line shown is not wanted: it is not read again each time.
             self.filter.after_seq = page.seq.max(seq);
         }
-        Ok(TailPage {
-            lines: page.lines,
-            finished: finished.filter(|_| page.is_last),
-        })
+        let finished = finished.filter(|_| page.is_last);
+        Ok(TailPage::new(page.lines, finished))
     }
 }

@@ -100,6 +100,10 @@ pub(crate) async fn follow(client: &Client, watch: Watch, out: &Printer) -> Resu
                     progress.line(&line, out)?;
                 }
             }
+            Event::Behind { lines } => progress.note(
+                &format!("this is slower than the job: {lines} lines are waiting, no line is lost"),
+                out,
+            ),
             Event::Interrupted { cause, pause } => {
                 let why = harmless_line(&cause.to_string(), 200);
                 progress.note(

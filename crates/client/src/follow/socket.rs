@@ -27,7 +27,8 @@ pub(super) struct LogSocket {
 
 /// What came over the socket.
 pub(super) enum Received {
-    Line(LogLine),
+    /// The next line, and how far behind we were if we were.
+    Line(LogLine, Option<i64>),
     End(Outcome),
     /// Nothing to show, but the server is there.
     SignOfLife,
@@ -46,10 +47,18 @@ pub(super) enum Lost {
     Garbled(#[source] serde_json::Error),
 }
 
+/// A line as it is sent to those who watch.
+#[derive(Deserialize)]
+struct SentLine {
+    #[serde(flatten)]
+    line: LogLine,
+    behind: Option<i64>,
+}
+
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Text {
-    Line(LogLine),
+    Line(SentLine),
     End { finished: bool, success: bool },
 }
 
@@ -94,7 +103,7 @@ impl LogSocket {
                 Some(Err(error)) => Err(Lost::Broken(error)),
                 Some(Ok(Message::Text(text))) => {
                     match serde_json::from_str(text.as_str()).map_err(Lost::Garbled)? {
-                        Text::Line(line) => Ok(Received::Line(line)),
+                        Text::Line(sent) => Ok(Received::Line(sent.line, sent.behind)),
                         Text::End {
                             finished: true,
                             success,
