@@ -5,11 +5,12 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 /// Codes that stand where no `Problem::new` does: the queue's, the worker's, and those with a constructor of their own.
-const NAMED_ELSEWHERE: [&str; 8] = [
+const NAMED_ELSEWHERE: [&str; 9] = [
     "disk-full",
     "github-refused",
     "job-timeout",
     "livelocked",
+    "log-damaged",
     "unavailable",
     "not-found",
     "storage-unavailable",

@@ -86,6 +86,9 @@ async fn log_page(
     if !page.is_last {
         answer["more"] = true.into();
     }
+    if let Some(removed) = page.removed_seq {
+        answer["removed"] = removed.into();
+    }
     Ok(Json(answer))
 }
 

@@ -14,6 +14,8 @@ mod job_kinds;
 mod job_list;
 #[path = "http/jobs.rs"]
 mod jobs;
+#[path = "http/log_archive.rs"]
+mod log_archive;
 #[path = "http/log_reading.rs"]
 mod log_reading;
 #[path = "http/logs.rs"]

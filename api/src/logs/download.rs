@@ -18,6 +18,7 @@ use super::{
     page::{NO_INDEX, NO_SNIFF},
     query::LogQuery,
     render::Form,
+    stream::log_damaged,
 };
 use crate::{
     ApiState,
@@ -105,7 +106,7 @@ fn chunks(
                     let rest = (!page.is_last).then_some((jobs, filter));
                     return Some((Ok(chunk.into()), rest));
                 }
-                Err(error) if tried < TRIES => {
+                Err(error) if tried < TRIES && error.is_temporary() => {
                     tracing::warn!(
                         job.id = %job,
                         error = &error as &dyn std::error::Error,
@@ -114,7 +115,10 @@ fn chunks(
                     tried += 1;
                     tokio::time::sleep(RETRY).await;
                 }
-                Err(error) => return Some((Err(io::Error::other(error)), None)),
+                Err(error) => {
+                    log_damaged(&error);
+                    return Some((Err(io::Error::other(error)), None));
+                }
             }
         }
     })

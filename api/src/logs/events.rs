@@ -16,7 +16,7 @@ use super::{
     find_job,
     query::LogQuery,
     render::{BehindObject, EndObject, LineObject},
-    stream::pages,
+    stream::{log_damaged, pages},
 };
 use crate::{
     ApiState,
@@ -39,6 +39,15 @@ pub(super) async fn follow(
     let tail = state.jobs.tail(id, after, level).searching(search);
     let pages = pages(tail, state.stopping);
     let events = pages.flat_map(|page| {
+        let page = match page {
+            Ok(page) => page,
+            Err(error) => {
+                log_damaged(&error);
+                let event = Event::default().event("damaged");
+                let event = event.data("lines of this log are lost; the operator can see which");
+                return stream::iter(vec![Ok(event)]);
+            }
+        };
         // Without an id: a browser resumes behind the last line all the same. Who does not listen for this event is not told.
         let behind = page.behind.map(|behind| {
             let event = Event::default().event("behind");

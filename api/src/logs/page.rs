@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderMap, HeaderName, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use docket_jobs::{JobId, Level, Wait};
+use docket_jobs::{JobId, Level, LogError, Wait};
 use futures_util::StreamExt;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -15,7 +15,7 @@ use super::{
     find_job, no_such_job,
     query::LogQuery,
     render::{Form, harmless},
-    stream::pages,
+    stream::{log_damaged, pages},
 };
 use crate::{
     ApiState,
@@ -55,11 +55,13 @@ pub(super) async fn show(
     let id = find_job(&state.jobs, &id).await?.id;
     let tail = state.jobs.tail(id, query.after, level).searching(search);
     let chunks = pages(tail, state.stopping.clone()).map(move |page| {
+        // An error breaks the connection off: nobody shall take half a log for a whole one.
+        let page = page.inspect_err(log_damaged)?;
         let mut chunk = form.page(&page);
         if let Some(success) = page.finished {
             chunk += &form.end(success);
         }
-        Ok::<_, std::convert::Infallible>(Bytes::from(chunk))
+        Ok::<_, LogError>(Bytes::from(chunk))
     });
     let headers = [
         NO_INDEX,
@@ -94,6 +96,8 @@ struct LogTemplate {
     filtered: bool,
     /// The log behind what is shown; absent when nothing is.
     next: Option<String>,
+    /// The last line that was removed because the job ended long ago.
+    removed: Option<i64>,
     /// What is shown as a file, in the two forms.
     as_text: String,
     as_json_lines: String,
@@ -184,6 +188,7 @@ async fn show_page(state: &ApiState, id: &str, query: &LogQuery) -> Result<Respo
             .to_vec(),
         filtered: level > Level::Debug || !query.search_text().is_empty() || query.after > 0,
         next: (!page.is_last).then(|| format!("?{}", asked(&[("after", &page.seq.to_string())]))),
+        removed: page.removed_seq,
         as_text: download("text"),
         as_json_lines: download("ndjson"),
     };

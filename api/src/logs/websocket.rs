@@ -17,7 +17,7 @@ use super::{
     find_job,
     query::LogQuery,
     render::{EndObject, LineObject, to_json},
-    stream::pages,
+    stream::{log_damaged, pages},
 };
 use crate::{
     ApiState,
@@ -66,6 +66,11 @@ async fn send(socket: WebSocket, tail: Tail, state: ApiState) -> Result<(), axum
                 let Some(page) = page else {
                     let code = close_code::RESTART;
                     let reason = "the server stops; reconnect with after=SEQ";
+                    return close(&mut to_client, &mut from_client, code, reason).await;
+                };
+                let Ok(page) = page.inspect_err(log_damaged) else {
+                    let code = close_code::ERROR;
+                    let reason = "lines of this log are lost; the operator can see which";
                     return close(&mut to_client, &mut from_client, code, reason).await;
                 };
                 let finished = page.finished.is_some();

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use docket_http::Problem;
-use docket_jobs::{JobFilter, JobId, Jobs, Level, LineFilter, Order, Place};
+use docket_jobs::{JobFilter, JobId, Jobs, Level, LineFilter, LogError, Order, Place};
 
 use super::{
     V1Error,
@@ -17,7 +17,7 @@ use super::{
     job_object::JobObject,
     query::Parameters,
 };
-use crate::job_kinds::Kinds;
+use crate::{error::ApiError, job_kinds::Kinds};
 
 /// How many jobs or lines one answer holds at most.
 const PAGE: usize = 100;
@@ -107,11 +107,11 @@ pub(super) async fn show(
         let job = jobs.find(&mut tx, id).await?;
         drop(tx);
         let lines = jobs.lines(id, &filter).await?;
-        Ok((job, lines))
+        Ok::<_, LogError>((job, lines))
     });
     let (job, mut lines) = found
         .await
-        .map_err(|error| V1Error::new(&headers, Problem::internal(&error)))?;
+        .map_err(|error| V1Error::new(&headers, ApiError::from(error).0))?;
     let Some(job) = job else {
         return Ok(StatusCode::NOT_FOUND.into_response());
     };
@@ -122,9 +122,10 @@ pub(super) async fn show(
 }
 
 /// Reads, and reads again over a short outage of the database.
-async fn patiently<T, R>(read: impl Fn() -> R) -> Result<T, docket_db::Error>
+async fn patiently<T, E, R>(read: impl Fn() -> R) -> Result<T, E>
 where
-    R: Future<Output = Result<T, docket_db::Error>>,
+    E: std::error::Error + 'static,
+    R: Future<Output = Result<T, E>>,
 {
     let mut tried = 1;
     loop {

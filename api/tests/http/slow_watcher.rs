@@ -9,8 +9,8 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::served::{EFFECT, Served};
 
 /// Enough that it does not fit into what the system keeps of a connection.
-const LINES: usize = 50_000;
-const PADDING: usize = 500;
+const LINES: usize = 20_000;
+const PADDING: usize = 1_000;
 
 /// Runs the job to its end, while nobody reads.
 async fn write(served: &Served, id: JobId) {

@@ -5,6 +5,7 @@
 //! and is refused once another attempt has begun (fencing). See ARCHITECTURE.md, "Jobs" and "Logs".
 
 mod actor;
+mod archive;
 mod audit;
 mod clock;
 mod control;
@@ -27,6 +28,8 @@ pub mod worker;
 use docket_db::{Db, Error, Migration, Product, Tx};
 
 pub use actor::{Actor, Role};
+pub use archive::{LogError, Part, archive_storage};
+pub use audit::AuditError;
 pub use clock::Clock;
 pub use control::{Cancel, Retry};
 pub use job::{Enqueued, Job, JobId, JobState, NewJob};
@@ -81,6 +84,12 @@ pub const TABLES: Product = Product {
             sqlite: include_str!("../../../migrations/jobs/sqlite/0006_log_levels.sql"),
             postgres: include_str!("../../../migrations/jobs/postgres/0006_log_levels.sql"),
         },
+        Migration {
+            version: 7,
+            name: "0007_log_archive",
+            sqlite: include_str!("../../../migrations/jobs/sqlite/0007_log_archive.sql"),
+            postgres: include_str!("../../../migrations/jobs/postgres/0007_log_archive.sql"),
+        },
     ],
 };
 
@@ -91,6 +100,8 @@ pub struct Jobs {
     clock: Clock,
     signals: signal::Signals,
     feeds: tail::feed::Feeds,
+    /// Where archived lines are; absent where nobody reads them.
+    archive: Option<archive::Archive>,
 }
 
 impl Jobs {
@@ -103,6 +114,7 @@ impl Jobs {
             clock,
             signals,
             feeds,
+            archive: None,
         }
     }
 

@@ -1,11 +1,14 @@
-//! Reading a job's log: page by page, filtered here and not by whoever asked.
+//! Reading a job's log: page by page, filtered here and not by whoever asked, wherever its lines are (see [`crate::archive`]).
 
 use docket_core::time::Timestamp;
-use docket_db::Error;
+use docket_db::{Error, Tx};
 
 use crate::{
-    JobId, Jobs, Level, LogLine, Order, Search,
-    store::rows::{self, ROWS_PER_QUERY},
+    JobId, Jobs, Level, LogError, LogLine, Order, Search,
+    store::{
+        archive::{self, PartRow},
+        rows::{self, ROWS_PER_QUERY},
+    },
 };
 
 /// About how many bytes one page of a search looks through: whoever searches a long log for what is rare goes on with the next page.
@@ -80,6 +83,8 @@ pub struct LinePage {
     pub seq: i64,
     /// Whether all that is stored was looked through. Otherwise there may be more, also when this page has no line.
     pub is_last: bool,
+    /// The last line of those looked at that was removed for good, because the job ended long ago.
+    pub removed_seq: Option<i64>,
 }
 
 impl Jobs {
@@ -89,31 +94,48 @@ impl Jobs {
     /// so a page may hold fewer lines than were asked for, or none, and not be the last.
     ///
     /// # Errors
-    /// When the database fails.
-    pub async fn read_log(&self, job: JobId, filter: &LineFilter) -> Result<LinePage, Error> {
+    /// When the database or, for archived lines, the storage fails.
+    pub async fn read_log(&self, job: JobId, filter: &LineFilter) -> Result<LinePage, LogError> {
         let mut page = Gathering::new(filter);
-        let mut tx = self.db().read().await?;
-        while !page.is_full {
-            let rows = rows::list(&mut tx, job, filter, page.edge).await?;
-            let is_end = rows.len() < ROWS_PER_QUERY;
-            for row in rows {
-                page.take(row.decode(job)?, row.bytes());
-                if page.is_full || page.is_over {
+        match filter.order {
+            Order::Ascending => loop {
+                let mut tx = self.db().read().await?;
+                let parts = archive::list(&mut tx, job, filter, page.edge).await?;
+                if parts.is_empty() {
+                    // In the transaction that saw no part: what follows is in rows.
+                    page.read_rows(&mut tx, job).await?;
                     break;
                 }
-            }
-            if (is_end || page.is_over) && !page.is_full {
-                return Ok(page.into_page(true));
+                // Storage may be slow, and connections are few.
+                drop(tx);
+                page.read_parts(self, job, parts).await?;
+                if page.is_done() {
+                    break;
+                }
+            },
+            Order::Descending => {
+                let mut tx = self.db().read().await?;
+                page.read_rows(&mut tx, job).await?;
+                drop(tx);
+                while !page.is_done() {
+                    let mut tx = self.db().read().await?;
+                    let parts = archive::list(&mut tx, job, filter, page.edge).await?;
+                    drop(tx);
+                    if parts.is_empty() {
+                        break;
+                    }
+                    page.read_parts(self, job, parts).await?;
+                }
             }
         }
-        Ok(page.into_page(false))
+        Ok(page.into_page())
     }
 
     /// Returns the lines of `job` that pass `filter`, however many pages that takes.
     ///
     /// # Errors
-    /// When the database fails.
-    pub async fn lines(&self, job: JobId, filter: &LineFilter) -> Result<Vec<LogLine>, Error> {
+    /// As [`Jobs::read_log`].
+    pub async fn lines(&self, job: JobId, filter: &LineFilter) -> Result<Vec<LogLine>, LogError> {
         let mut filter = filter.clone();
         let mut lines = Vec::new();
         loop {
@@ -142,6 +164,7 @@ struct Gathering<'a> {
     is_full: bool,
     /// Whether an end that was set is reached.
     is_over: bool,
+    removed_seq: Option<i64>,
 }
 
 impl<'a> Gathering<'a> {
@@ -157,7 +180,49 @@ impl<'a> Gathering<'a> {
             bytes: 0,
             is_full: false,
             is_over: false,
+            removed_seq: None,
         }
+    }
+
+    fn is_done(&self) -> bool {
+        self.is_full || self.is_over
+    }
+
+    /// Reads on in the rows of the log, to its end or until the page is done.
+    async fn read_rows(&mut self, tx: &mut Tx, job: JobId) -> Result<(), Error> {
+        loop {
+            let rows = rows::list(tx, job, self.filter, self.edge).await?;
+            let is_end = rows.len() < ROWS_PER_QUERY;
+            for row in rows {
+                self.take(row.decode(job)?, row.bytes());
+                if self.is_done() {
+                    return Ok(());
+                }
+            }
+            if is_end {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads on in these parts of the archive.
+    async fn read_parts(&mut self, jobs: &Jobs, job: JobId, parts: Vec<PartRow>) -> Result<(), LogError> {
+        for part in parts {
+            match jobs.read_part(job, &part).await? {
+                Some((lines, bytes)) => self.take(lines, bytes),
+                None => {
+                    self.removed_seq = self.removed_seq.max(Some(part.last_seq));
+                    self.edge = match self.filter.order {
+                        Order::Ascending => part.last_seq,
+                        Order::Descending => part.first_seq,
+                    };
+                }
+            }
+            if self.is_done() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Takes what passes the filter from the lines of the next row, which are oldest first and `bytes` long.
@@ -192,11 +257,12 @@ impl<'a> Gathering<'a> {
         self.is_full = is_searched || self.filter.whole_rows && self.lines.len() >= self.filter.limit;
     }
 
-    fn into_page(self, is_last: bool) -> LinePage {
+    fn into_page(self) -> LinePage {
         LinePage {
             lines: self.lines,
             seq: self.edge,
-            is_last,
+            is_last: !self.is_full,
+            removed_seq: self.removed_seq,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The queries on the job tables, one function each.
 
+pub(crate) mod archive;
 pub(crate) mod audit;
 pub(crate) mod claim;
 pub(crate) mod control;

@@ -4,10 +4,9 @@ pub(crate) mod feed;
 
 use std::{collections::VecDeque, sync::Arc};
 
-use docket_db::Error;
 use tokio::sync::watch;
 
-use crate::{JobId, Jobs, Level, LineFilter, LogLine, Search};
+use crate::{JobId, Jobs, Level, LineFilter, LogError, LogLine, Search};
 use feed::{Feed, State};
 
 /// About how many lines a page from storage holds.
@@ -84,8 +83,8 @@ impl Tail {
     /// Dropping the future loses nothing; calling again after the end returns an empty last page.
     ///
     /// # Errors
-    /// When the database fails; calling again goes on where it stopped.
-    pub async fn next(&mut self) -> Result<Option<TailPage>, Error> {
+    /// When the database or the storage fails; calling again goes on where it stopped.
+    pub async fn next(&mut self) -> Result<Option<TailPage>, LogError> {
         loop {
             let state = self.states.borrow_and_update().clone();
             match state {
@@ -124,7 +123,7 @@ impl Tail {
         seq: i64,
         recent: &VecDeque<Arc<[LogLine]>>,
         finished: Option<bool>,
-    ) -> Result<TailPage, Error> {
+    ) -> Result<TailPage, LogError> {
         let after = self.filter.after_seq;
         if after >= seq {
             return Ok(TailPage::new(Vec::new(), finished));

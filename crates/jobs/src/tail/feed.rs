@@ -6,14 +6,13 @@ use std::{
     time::Duration,
 };
 
-use docket_db::Error;
 use tokio::sync::{
     broadcast::{self, error::RecvError},
     watch,
 };
 use tracing::warn;
 
-use crate::{JobId, JobState, Jobs, Level, LineFilter, LogLine};
+use crate::{JobId, JobState, Jobs, Level, LineFilter, LogError, LogLine};
 
 /// How long a feed waits for a signal before it looks for itself.
 const POLL: Duration = Duration::from_secs(2);
@@ -100,7 +99,7 @@ impl Feed {
     }
 
     /// Reads what is new. True when nothing more will come.
-    async fn read(&self, jobs: &Jobs) -> Result<bool, Error> {
+    async fn read(&self, jobs: &Jobs) -> Result<bool, LogError> {
         let mut tx = jobs.db().read().await?;
         // The job first: a line stored after this look cannot belong to a job seen as finished.
         let Some(job) = jobs.find(&mut tx, self.job).await? else {
