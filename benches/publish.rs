@@ -94,7 +94,7 @@ async fn publish(client: &Client, number: usize) -> anyhow::Result<(f64, Vec<f64
         match log.next().await.context("the log ends with the job")?? {
             Event::Line(line) => lines.push(line),
             Event::Ended(outcome) => break outcome.success,
-            Event::Interrupted { .. } => {}
+            Event::Behind { .. } | Event::Interrupted { .. } => {}
         }
     };
     let total = start.elapsed().as_secs_f64() * 1e3;

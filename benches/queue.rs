@@ -45,7 +45,8 @@ async fn measure() -> anyhow::Result<()> {
             }
         }
         if chosen(&FIGURES, "pick-up") {
-            waits::pick_up(&jobs).await?;
+            waits::pick_up(&jobs, 0, 0).await?;
+            waits::pick_up(&jobs, 100_000, 10_000).await?;
         }
         if chosen(&FIGURES, "burst") {
             waits::bursts(&jobs).await?;

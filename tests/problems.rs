@@ -5,12 +5,13 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 /// Codes that stand where no `Problem::new` does: the queue's, the worker's, and those with a constructor of their own.
-const NAMED_ELSEWHERE: [&str; 9] = [
+const NAMED_ELSEWHERE: [&str; 10] = [
     "database-unavailable",
     "disk-full",
     "github-refused",
     "job-timeout",
     "livelocked",
+    "log-damaged",
     "unavailable",
     "not-found",
     "storage-unavailable",

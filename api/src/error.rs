@@ -3,6 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use docket_http::Problem;
 use docket_index::tarballs::TarballError;
+use docket_jobs::LogError;
 
 /// Why a handler beside v1 gave no answer.
 #[derive(Debug)]
@@ -59,15 +60,30 @@ impl From<docket_index::git::Error> for ApiError {
     }
 }
 
+impl From<LogError> for ApiError {
+    fn from(error: LogError) -> Self {
+        match &error {
+            LogError::Storage { cause, .. } => storage(cause, &error),
+            LogError::Lost { .. } => {
+                let problem = Problem::damaged("log-damaged", "Log damaged", &error);
+                Self(problem.detail(
+                    "Archived lines of this log are missing or damaged. Its operator can see which with `docketd doctor`.",
+                ))
+            }
+            LogError::Database(cause) => Self(database(cause)),
+        }
+    }
+}
+
 /// A blob store that is away comes back by itself; with everything else somebody has to look.
 fn storage(cause: &docket_storage::Error, error: &(dyn std::error::Error + 'static)) -> ApiError {
     if !matches!(cause, docket_storage::Error::Unavailable { .. }) {
         return ApiError(Problem::internal(error));
     }
     let problem = Problem::unavailable("storage-unavailable", "Storage unavailable", error);
-    ApiError(
-        problem.detail("The store of tarballs and histories does not answer this server. Try again later."),
-    )
+    ApiError(problem.detail(
+        "The store of tarballs, histories and archived logs does not answer this server. Try again later.",
+    ))
 }
 
 impl IntoResponse for ApiError {

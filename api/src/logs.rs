@@ -1,18 +1,19 @@
 //! Following a job's log: as JSON pages, over a websocket, as an event stream, as text and as JSON lines.
 //!
 //! All of them read the same tail (`docket_jobs::Tail`): lines after a `seq`. A transport only adds waiting.
+//! A download and the page read what is stored, and end.
 
+mod download;
 mod events;
 mod page;
+mod query;
+mod render;
 mod stream;
 mod websocket;
 
-use std::str::FromStr;
-
-use axum::{Json, Router, extract::State, http::StatusCode, middleware::from_fn, routing::get};
+use axum::{Json, Router, extract::State, middleware::from_fn, routing::get};
 use docket_http::Problem;
-use docket_jobs::{JobId, JobState, Jobs, Level, LineFilter, LogLine};
-use serde::{Deserialize, Serialize};
+use docket_jobs::{Job, JobId, JobState, Jobs, LineFilter};
 
 use crate::{
     ApiState,
@@ -20,6 +21,8 @@ use crate::{
     extract::{Path, Query},
     v1::{cors, no_such_method},
 };
+use query::LogQuery;
+use render::LineObject;
 
 /// How many lines one JSON page holds at most, and unless told otherwise.
 const MAX_LIMIT: usize = 10_000;
@@ -36,91 +39,57 @@ pub(crate) fn routes() -> Router<ApiState> {
             "/api/v1/jobs/{id}/logs/events",
             get(events::follow).fallback(no_such_method),
         )
+        .route(
+            "/api/v1/jobs/{id}/logs/download",
+            get(download::send).fallback(no_such_method),
+        )
         .layer(from_fn(cors));
     Router::new()
         .route("/logs/{id}", get(page::show))
         .merge(beside_jobs)
 }
 
-/// What a watcher asks for.
-#[derive(Debug, Default, Deserialize)]
-struct LogQuery {
-    /// The last line it has.
-    #[serde(default)]
-    after: i64,
-    level: Option<String>,
-    limit: Option<usize>,
-}
-
-impl LogQuery {
-    fn level(&self) -> Result<Level, Problem> {
-        let Some(text) = &self.level else {
-            return Ok(Level::Info);
-        };
-        Level::from_str(&text.to_uppercase()).map_err(|error| {
-            Problem::new(StatusCode::BAD_REQUEST, "invalid-level", "Invalid log level").detail(error)
-        })
-    }
-}
-
-/// A line as the newer routes show it.
-#[derive(Debug, Serialize)]
-struct LineObject<'a> {
-    seq: i64,
-    timestamp: String,
-    level: &'static str,
-    message: &'a str,
-}
-
-impl<'a> From<&'a LogLine> for LineObject<'a> {
-    fn from(line: &'a LogLine) -> Self {
-        Self {
-            seq: line.seq,
-            timestamp: line.at.to_string(),
-            level: line.level.as_str(),
-            message: &line.message,
-        }
-    }
-}
-
-/// What ends a stream of lines.
-#[derive(Debug, Serialize)]
-struct EndObject {
-    finished: bool,
-    success: bool,
-}
-
-/// `GET …/logs?after=SEQ&level=L&limit=N`
+/// `GET …/logs?after=SEQ&level=L&search=TEXT&limit=N`
 async fn log_page(
     State(jobs): State<Jobs>,
     Path(id): Path<String>,
     Query(query): Query<LogQuery>,
 ) -> Result<Json<serde_json::Value>, ApiError> {
-    let id = parse_id(&id)?;
-    let level = query.level()?;
     let limit = query.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
-    let mut tx = jobs.db().read().await?;
-    let job = jobs.find(&mut tx, id).await?.ok_or_else(no_such_job)?;
-    let mut lines = jobs
-        .lines(&mut tx, id, &LineFilter::after(query.after, level, limit + 1))
+    let filter = query.filter(query.level()?, limit)?;
+    let job = find_job(&jobs, &id).await?;
+    let page = jobs
+        .read_log(
+            job.id,
+            &LineFilter {
+                // What comes after we looked at the job is for the next page, which knows then how the job is.
+                up_to_seq: job.log_seq,
+                ..filter
+            },
+        )
         .await?;
-    let last_page = lines.len() <= limit;
-    lines.truncate(limit);
-    let mut next = lines.last().map_or(query.after, |line| line.seq);
-    if last_page {
-        // Behind the lines that the level hides, or they would be read again with each page.
-        next = next.max(job.log_seq);
-    }
-    let finished = last_page && job.state.is_finished();
-    let mut page = serde_json::json!({
-        "lines": lines.iter().map(LineObject::from).collect::<Vec<_>>(),
+    let next = if page.is_last {
+        // Behind the lines that were not asked for, or they would be read again with each page.
+        page.seq.max(job.log_seq)
+    } else {
+        page.seq
+    };
+    let finished = page.is_last && job.state.is_finished();
+    let mut answer = serde_json::json!({
+        "lines": page.lines.iter().map(LineObject::from).collect::<Vec<_>>(),
         "next": next,
         "finished": finished,
     });
     if finished {
-        page["success"] = (job.state == JobState::Succeeded).into();
+        answer["success"] = (job.state == JobState::Succeeded).into();
     }
-    Ok(Json(page))
+    if !page.is_last {
+        answer["more"] = true.into();
+    }
+    if let Some(removed) = page.removed_seq {
+        answer["removed"] = removed.into();
+    }
+    Ok(Json(answer))
 }
 
 pub(crate) fn parse_id(text: &str) -> Result<JobId, Problem> {
@@ -131,10 +100,9 @@ pub(crate) fn no_such_job() -> Problem {
     Problem::not_found("There is no job with this id.")
 }
 
-/// Returns the job's id when it exists.
-async fn find_id(jobs: &Jobs, id: &str) -> Result<JobId, ApiError> {
+/// Returns the job when it exists.
+async fn find_job(jobs: &Jobs, id: &str) -> Result<Job, ApiError> {
     let id = parse_id(id)?;
     let mut tx = jobs.db().read().await?;
-    jobs.find(&mut tx, id).await?.ok_or_else(no_such_job)?;
-    Ok(id)
+    Ok(jobs.find(&mut tx, id).await?.ok_or_else(no_such_job)?)
 }

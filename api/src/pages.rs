@@ -15,7 +15,7 @@ use crate::{ApiState, error::ApiError, extract::Path};
 
 /// Nothing from elsewhere, no scripts, no frames.
 pub(crate) const CONTENT_SECURITY_POLICY: &str =
-    "default-src 'none'; style-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
+    "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// How many jobs the first page shows.
 const RECENT_JOBS: i64 = 25;

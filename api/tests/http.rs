@@ -14,6 +14,10 @@ mod job_kinds;
 mod job_list;
 #[path = "http/jobs.rs"]
 mod jobs;
+#[path = "http/log_archive.rs"]
+mod log_archive;
+#[path = "http/log_reading.rs"]
+mod log_reading;
 #[path = "http/logs.rs"]
 mod logs;
 #[path = "http/operations.rs"]
@@ -30,6 +34,8 @@ mod routing;
 mod schedules;
 #[path = "http/served.rs"]
 mod served;
+#[path = "http/slow_watcher.rs"]
+mod slow_watcher;
 #[path = "http/tarballs.rs"]
 mod tarballs;
 #[path = "http/webhook.rs"]

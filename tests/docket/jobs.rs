@@ -105,6 +105,41 @@ fn a_filter_that_the_registry_does_not_take_is_explained() {
     }
 }
 
+/// A search goes on through pages in which nothing was found.
+#[test]
+fn a_log_is_searched_to_its_end() {
+    let server = StandIn::start();
+    let route = "GET /api/v1/jobs/job-1/logs?after=";
+    let query = "&level=DEBUG&search=a+b%26c&limit=500";
+    let line = json!({ "seq": 170_000, "timestamp": "2026-08-18T07:02:11.004Z", "level": "DEBUG", "message": "here: A B&C" });
+    for (after, page) in [
+        (
+            0,
+            json!({ "lines": [], "next": 80_000, "finished": false, "more": true }),
+        ),
+        (
+            80_000,
+            json!({ "lines": [line], "next": 170_000, "finished": false, "more": true }),
+        ),
+        (
+            170_000,
+            json!({ "lines": [], "next": 170_001, "finished": true, "success": true }),
+        ),
+    ] {
+        server.answers(&format!("{route}{after}{query}"), 200, &page);
+    }
+    let found = job(
+        &server,
+        &["logs", "job-1", "--search", "a b&c", "--level", "debug"],
+    )
+    .expect_code(0);
+    assert!(
+        found.out.ends_with("here: A B&C\n") && found.out.lines().count() == 1,
+        "{}",
+        found.out
+    );
+}
+
 #[test]
 fn why_is_one_sentence_and_harmless() {
     let server = StandIn::start();

@@ -10,7 +10,7 @@ use crate::harness::{Registry, run};
 use crate::publish::demo;
 
 /// The section for a bucket, with the secret in the file `secret` of the registry's directory.
-fn section(server: &S3Server, bucket: &str) -> String {
+pub(crate) fn section(server: &S3Server, bucket: &str) -> String {
     format!(
         "[storage]\nkind = \"s3\"\nendpoint = \"{}\"\nbucket = \"{bucket}\"\naccess_key_id = \"{}\"\nsecret_access_key_file = \"secret\"\nallow_http = true\n",
         server.endpoint(),
@@ -18,7 +18,7 @@ fn section(server: &S3Server, bucket: &str) -> String {
     )
 }
 
-fn write_secret(dir: &Path) {
+pub(crate) fn write_secret(dir: &Path) {
     fs::write(dir.join("secret"), S3Server::SECRET_ACCESS_KEY).unwrap();
 }
 

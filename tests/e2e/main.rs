@@ -13,6 +13,7 @@ mod git;
 mod harness;
 mod http;
 mod kill;
+mod log_archive;
 mod logs;
 mod neighbours;
 mod operations;

@@ -1,5 +1,6 @@
 //! What the registry does by itself, by timetable: each task is a kind of job of its own.
 
+mod archive_logs;
 mod clean_up;
 mod github;
 mod import_tags;
@@ -16,6 +17,8 @@ use docket_jobs::{Actor, Every, Failure, Role, Run, Schedule};
 use crate::ping::Ping;
 use crate::state::WorkerState;
 
+pub use archive_logs::Retention;
+
 /// Seconds one attempt may take.
 const TIMEOUT_SECS: u64 = 60 * 60;
 
@@ -31,7 +34,8 @@ pub fn schedules(with_github: bool) -> Vec<Schedule> {
             minute: hour * 60 + minute,
         },
     };
-    let mut schedules = vec![daily(clean_up::TASK, 4, 0)];
+    // What it removes from the archive is garbage for the clean-up.
+    let mut schedules = vec![daily(archive_logs::TASK, 3, 30), daily(clean_up::TASK, 4, 0)];
     if with_github {
         schedules.push(daily(transfer_moved::TASK, 7, 0));
         schedules.push(daily(import_tags::TASK, 7, 10));
@@ -47,6 +51,9 @@ pub type Pings = Arc<dyn Fn(&str) -> Option<Ping> + Send + Sync>;
 #[must_use]
 pub fn handlers(state: &WorkerState, pings: &Pings, github: Option<Client>) -> Vec<Handler> {
     let mut handlers = vec![
+        handler(state, pings, archive_logs::TASK, |state, run| async move {
+            archive_logs::run(&state, &run).await
+        }),
         handler(state, pings, clean_up::TASK, |state, run| async move {
             clean_up::run(&state, &run).await
         }),

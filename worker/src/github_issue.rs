@@ -96,7 +96,7 @@ async fn look(forwarder: &Forwarder, run: &Run, mut job: Job, looks: u32) -> Res
     let shown = thread.shown().unwrap_or_default();
     let page = forwarder
         .registry
-        .log_page(id, shown, Level::Notice, PAGE_LINES)
+        .log_page(id, shown, &Level::Notice.into(), PAGE_LINES)
         .await;
     let LogPage {
         lines,

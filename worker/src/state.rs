@@ -6,6 +6,7 @@ use std::sync::Arc;
 use docket_index::tarballs::Tarballs;
 use docket_storage::Storage;
 
+use crate::chores::Retention;
 use crate::compiler::Compilers;
 use crate::documentation::Pursuit;
 use crate::license::LicenseDetector;
@@ -47,6 +48,8 @@ pub struct WorkerState {
     pub package_set_dir: PathBuf,
     /// Whether package sets are also written in the form of older clients.
     pub legacy_mirror: bool,
+    /// For how long logs are kept, and where.
+    pub retention: Retention,
 }
 
 impl WorkerState {

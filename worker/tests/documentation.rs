@@ -55,7 +55,7 @@ async fn documentation_jobs(registry: &Registry) -> Vec<Ended> {
     let mut ended = Vec::new();
     for job in jobs {
         let all = LineFilter::after(0, Level::Debug, usize::MAX);
-        let lines = registry.jobs.lines(&mut tx, job.id, &all).await.unwrap();
+        let lines = registry.jobs.lines(job.id, &all).await.unwrap();
         ended.push(Ended { job, lines });
     }
     ended

@@ -82,12 +82,10 @@ on_both_databases! {
         let job = wait_for(&jobs, |job| job.state.is_finished()).await;
         assert_eq!((job.state, job.error_code), (JobState::Succeeded, None));
         assert_eq!(git(&bare, &["log", "--format=%s", "main"]).await.unwrap(), "Begin\n");
-        let mut tx = jobs.db().read().await.unwrap();
-        let lines = jobs.lines(&mut tx, job.id, &LineFilter::after(0, Level::Info, usize::MAX)).await.unwrap();
+        let lines = jobs.lines(job.id, &LineFilter::after(0, Level::Info, usize::MAX)).await.unwrap();
         let said = |words: &str| lines.iter().filter(|line| line.message.starts_with(words)).count();
         assert!(said("Not everything could be pushed.") >= 3, "{lines:?}");
         assert_eq!(said("Pushed 1 commits of the registry"), 1, "{lines:?}");
-        drop(tx);
         assert!(!push::look(&remotes, &jobs).await.unwrap());
     }
 }

@@ -12,7 +12,12 @@ use axum::{
 };
 use futures_util::{StreamExt, stream};
 
-use super::{EndObject, LineObject, LogQuery, find_id, stream::pages};
+use super::{
+    find_job,
+    query::LogQuery,
+    render::{BehindObject, EndObject, LineObject},
+    stream::{log_damaged, pages},
+};
 use crate::{
     ApiState,
     error::ApiError,
@@ -25,14 +30,31 @@ pub(super) async fn follow(
     Query(query): Query<LogQuery>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let level = query.level()?;
-    let id = find_id(&state.jobs, &id).await?;
+    let (level, search) = (query.level()?, query.search()?);
+    let id = find_job(&state.jobs, &id).await?.id;
     let last_event = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     let after = last_event
         .and_then(|text| text.parse().ok())
         .unwrap_or(query.after);
-    let pages = pages(state.jobs.tail(id, after, level), state.stopping);
+    let tail = state.jobs.tail(id, after, level).searching(search);
+    let pages = pages(tail, state.stopping);
     let events = pages.flat_map(|page| {
+        let page = match page {
+            Ok(page) => page,
+            Err(error) => {
+                log_damaged(&error);
+                let event = Event::default().event("damaged");
+                let event = event.data("lines of this log are lost; the operator can see which");
+                return stream::iter(vec![Ok(event)]);
+            }
+        };
+        // Without an id: a browser resumes behind the last line all the same. Who does not listen for this event is not told.
+        let behind = page.behind.map(|behind| {
+            let event = Event::default().event("behind");
+            event
+                .json_data(BehindObject { behind })
+                .expect("numbers are JSON")
+        });
         let lines = page.lines.iter().map(|line| {
             let event = Event::default().id(line.seq.to_string());
             event
@@ -42,13 +64,17 @@ pub(super) async fn follow(
         let end = page.finished.map(|success| {
             let event = Event::default().event("end");
             event
-                .json_data(EndObject {
-                    finished: true,
-                    success,
-                })
+                .json_data(EndObject::new(success))
                 .expect("booleans are JSON")
         });
-        stream::iter(lines.chain(end).map(Ok::<_, Infallible>).collect::<Vec<_>>())
+        stream::iter(
+            behind
+                .into_iter()
+                .chain(lines)
+                .chain(end)
+                .map(Ok::<_, Infallible>)
+                .collect::<Vec<_>>(),
+        )
     });
     Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
 }

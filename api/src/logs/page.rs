@@ -7,10 +7,16 @@ use axum::{
     http::{HeaderMap, HeaderName, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use docket_jobs::{JobId, Level, LineFilter, LogLine, Wait};
+use docket_jobs::{JobId, Level, LogError, Wait};
 use futures_util::StreamExt;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{EndObject, LineObject, LogQuery, find_id, no_such_job, stream::pages};
+use super::{
+    find_job, no_such_job,
+    query::LogQuery,
+    render::{Form, harmless},
+    stream::{log_damaged, pages},
+};
 use crate::{
     ApiState,
     error::ApiError,
@@ -18,14 +24,14 @@ use crate::{
     pages::{CONTENT_SECURITY_POLICY, not_found_page},
 };
 
-/// How many lines the page shows; the text has them all.
+/// How many lines one page shows; the downloads have them all.
 const PAGE_LINES: usize = 10_000;
 
 /// Logs are for people who were given the link, not for search engines.
-const NO_INDEX: (HeaderName, &str) = (HeaderName::from_static("x-robots-tag"), "noindex");
+pub(super) const NO_INDEX: (HeaderName, &str) = (HeaderName::from_static("x-robots-tag"), "noindex");
 
 /// A browser must not take text of others for a page.
-const NO_SNIFF: (HeaderName, &str) = (header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+pub(super) const NO_SNIFF: (HeaderName, &str) = (header::X_CONTENT_TYPE_OPTIONS, "nosniff");
 
 pub(super) async fn show(
     State(state): State<ApiState>,
@@ -38,80 +44,32 @@ pub(super) async fn show(
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     if accept.contains("text/html") {
-        return show_page(&state, &id).await;
+        return show_page(&state, &id, &query).await;
     }
-    let as_json = accept.contains("application/x-ndjson");
-    let level = query.level()?;
-    let id = find_id(&state.jobs, &id).await?;
-    let render = if as_json { ndjson } else { text };
-    let pages = pages(state.jobs.tail(id, query.after, level), state.stopping.clone());
-    let chunks = pages.map(move |page| {
-        let mut chunk: String = page.lines.iter().map(render).collect();
-        match page.finished {
-            Some(success) if as_json => {
-                chunk += &serde_json::to_string(&EndObject {
-                    finished: true,
-                    success,
-                })
-                .expect("booleans are JSON");
-                chunk.push('\n');
-            }
-            Some(success) => {
-                chunk += if success {
-                    "-- succeeded --\n"
-                } else {
-                    "-- failed --\n"
-                }
-            }
-            None => {}
-        }
-        Ok::<_, std::convert::Infallible>(Bytes::from(chunk))
-    });
-    let content_type = if as_json {
-        "application/x-ndjson"
+    let form = if accept.contains("application/x-ndjson") {
+        Form::JsonLines
     } else {
-        "text/plain; charset=utf-8"
+        Form::Text
     };
+    let (level, search) = (query.level()?, query.search()?);
+    let id = find_job(&state.jobs, &id).await?.id;
+    let tail = state.jobs.tail(id, query.after, level).searching(search);
+    let chunks = pages(tail, state.stopping.clone()).map(move |page| {
+        // An error breaks the connection off: nobody shall take half a log for a whole one.
+        let page = page.inspect_err(log_damaged)?;
+        let mut chunk = form.page(&page);
+        if let Some(success) = page.finished {
+            chunk += &form.end(success);
+        }
+        Ok::<_, LogError>(Bytes::from(chunk))
+    });
     let headers = [
         NO_INDEX,
         NO_SNIFF,
-        (header::CONTENT_TYPE, content_type),
+        (header::CONTENT_TYPE, form.content_type()),
         (header::CACHE_CONTROL, "no-store"),
     ];
     Ok((headers, Body::from_stream(chunks)).into_response())
-}
-
-fn ndjson(line: &LogLine) -> String {
-    serde_json::to_string(&LineObject::from(line)).expect("numbers and strings are JSON") + "\n"
-}
-
-fn text(line: &LogLine) -> String {
-    format!(
-        "{} {:6} {}\n",
-        line.at,
-        line.level.as_str(),
-        harmless(&line.message)
-    )
-}
-
-/// Shows control characters as text, so that a log of others cannot drive the reader's terminal.
-fn harmless(message: &str) -> String {
-    let mut out = String::with_capacity(message.len());
-    for character in message.chars() {
-        match character {
-            '\n' | '\t' => out.push(character),
-            _ if character.is_control() || is_bidi_control(character) => {
-                out.extend(character.escape_unicode())
-            }
-            _ => out.push(character),
-        }
-    }
-    out
-}
-
-/// Marks that change the direction of text can make a line read as something it is not.
-fn is_bidi_control(character: char) -> bool {
-    matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[derive(Template)]
@@ -131,7 +89,25 @@ struct LogTemplate {
     finished_at: Option<String>,
     error_code: Option<String>,
     lines: Vec<LineView>,
-    shortened: bool,
+    /// The text that was searched for.
+    search: String,
+    levels: Vec<LevelView>,
+    /// Whether anything but the whole log was asked for.
+    filtered: bool,
+    /// The log behind what is shown; absent when nothing is.
+    next: Option<String>,
+    /// The last line that was removed because the job ended long ago.
+    removed: Option<i64>,
+    /// What is shown as a file, in the two forms.
+    as_text: String,
+    as_json_lines: String,
+}
+
+/// A level in the form.
+#[derive(Clone)]
+struct LevelView {
+    word: &'static str,
+    chosen: bool,
 }
 
 struct LineView {
@@ -142,7 +118,21 @@ struct LineView {
     message: String,
 }
 
-async fn show_page(state: &ApiState, id: &str) -> Result<Response, ApiError> {
+/// The parameters of an address that asks for the same lines, with `more`.
+fn link(level: Level, search: &str, more: &[(&str, &str)]) -> String {
+    let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let mut pairs = vec![format!("level={}", level.as_str())];
+    if !search.is_empty() {
+        pairs.push(format!("search={}", encoded(search)));
+    }
+    pairs.extend(
+        more.iter()
+            .map(|(key, value)| format!("{key}={}", encoded(value))),
+    );
+    pairs.join("&")
+}
+
+async fn show_page(state: &ApiState, id: &str, query: &LogQuery) -> Result<Response, ApiError> {
     let Ok(id) = id.parse::<JobId>() else {
         return not_found_page("There is no job with this id.");
     };
@@ -150,18 +140,16 @@ async fn show_page(state: &ApiState, id: &str) -> Result<Response, ApiError> {
     let Some(job) = state.jobs.find(&mut tx, id).await? else {
         return not_found_page(no_such_job().text());
     };
-    let mut lines = state
-        .jobs
-        .lines(&mut tx, id, &LineFilter::after(0, Level::Debug, PAGE_LINES + 1))
-        .await?;
     drop(tx);
+    let level = query.given_level()?.unwrap_or(Level::Debug);
+    let page = state.jobs.read_log(id, &query.filter(level, PAGE_LINES)?).await?;
     let why = state
         .jobs
         .why(id)
         .await?
         .filter(|why| !matches!(why.wait, Wait::Over(_)));
-    let shortened = lines.len() > PAGE_LINES;
-    lines.truncate(PAGE_LINES);
+    let asked = |more: &[(&str, &str)]| link(level, query.search_text(), more);
+    let download = |format| format!("/api/v1/jobs/{id}/logs/download?{}", asked(&[("format", format)]));
     let subject = match (&job.package_name, &job.package_version) {
         (Some(name), Some(version)) => format!("{name}@{version}"),
         (Some(name), None) => name.clone(),
@@ -180,7 +168,8 @@ async fn show_page(state: &ApiState, id: &str) -> Result<Response, ApiError> {
         started_at: job.started_at.map(|at| at.to_string()),
         finished_at: job.finished_at.map(|at| at.to_string()),
         error_code: job.error_code,
-        lines: lines
+        lines: page
+            .lines
             .into_iter()
             .map(|line| LineView {
                 seq: line.seq,
@@ -190,7 +179,18 @@ async fn show_page(state: &ApiState, id: &str) -> Result<Response, ApiError> {
                 message: harmless(&line.message),
             })
             .collect(),
-        shortened,
+        search: query.search_text().to_owned(),
+        levels: Level::ALL
+            .map(|one| LevelView {
+                word: one.as_str(),
+                chosen: one == level,
+            })
+            .to_vec(),
+        filtered: level > Level::Debug || !query.search_text().is_empty() || query.after > 0,
+        next: (!page.is_last).then(|| format!("?{}", asked(&[("after", &page.seq.to_string())]))),
+        removed: page.removed_seq,
+        as_text: download("text"),
+        as_json_lines: download("ndjson"),
     };
     let headers = [
         NO_INDEX,
@@ -201,15 +201,4 @@ async fn show_page(state: &ApiState, id: &str) -> Result<Response, ApiError> {
     ];
     let page = template.render().expect("templates render from checked values");
     Ok((StatusCode::OK, headers, page).into_response())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::harmless;
-
-    /// Newlines stay; escapes and direction marks become visible text.
-    #[test]
-    fn text_of_others_cannot_drive_a_terminal() {
-        assert_eq!(harmless("a\n\u{1b}[31mred\u{202e}"), "a\n\\u{1b}[31mred\\u{202e}");
-    }
 }

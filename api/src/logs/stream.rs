@@ -2,18 +2,19 @@
 
 use std::time::Duration;
 
-use docket_jobs::{Tail, TailPage};
+use docket_jobs::{LogError, Tail, TailPage};
 use futures_util::{Stream, stream};
 use tokio_util::sync::CancellationToken;
 
 /// How long to wait when the database does not answer.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// The pages of `tail` until the last one. A lost database only delays it; `stopping` ends it early, for the client to reconnect.
+/// The pages of `tail` until the last one. A lost database only delays it; `stopping` ends it early, for the client to reconnect. Lines that
+/// are lost for good are an error, and the end.
 pub(super) fn pages(
     tail: Tail,
     stopping: CancellationToken,
-) -> impl Stream<Item = TailPage> + Send + 'static {
+) -> impl Stream<Item = Result<TailPage, LogError>> + Send + 'static {
     stream::unfold(Some((tail, stopping)), |state| async move {
         let (mut tail, stopping) = state?;
         loop {
@@ -24,9 +25,10 @@ pub(super) fn pages(
             match next {
                 Ok(Some(page)) => {
                     let more = page.finished.is_none();
-                    return Some((page, more.then_some((tail, stopping))));
+                    return Some((Ok(page), more.then_some((tail, stopping))));
                 }
                 Ok(None) => return None,
+                Err(error) if !error.is_temporary() => return Some((Err(error), None)),
                 Err(error) => {
                     tracing::warn!(
                         error = &error as &dyn std::error::Error,
@@ -37,4 +39,12 @@ pub(super) fn pages(
             }
         }
     })
+}
+
+/// Tells the operator what a watcher could not be given.
+pub(super) fn log_damaged(error: &LogError) {
+    tracing::error!(
+        error = error as &dyn std::error::Error,
+        "a log is damaged; run `docketd doctor`"
+    );
 }

@@ -13,7 +13,12 @@ use docket_jobs::{Tail, TailPage};
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use tokio::time::{Instant, interval_at};
 
-use super::{EndObject, LineObject, LogQuery, find_id, stream::pages};
+use super::{
+    find_job,
+    query::LogQuery,
+    render::{EndObject, LineObject, to_json},
+    stream::{log_damaged, pages},
+};
 use crate::{
     ApiState,
     error::ApiError,
@@ -38,9 +43,9 @@ pub(super) async fn follow(
     Query(query): Query<LogQuery>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
-    let level = query.level()?;
-    let id = find_id(&state.jobs, &id).await?;
-    let tail = state.jobs.tail(id, query.after, level);
+    let (level, search) = (query.level()?, query.search()?);
+    let id = find_job(&state.jobs, &id).await?.id;
+    let tail = state.jobs.tail(id, query.after, level).searching(search);
     let upgrade = upgrade?
         .read_buffer_size(BUFFER_BYTES)
         .write_buffer_size(BUFFER_BYTES)
@@ -61,6 +66,11 @@ async fn send(socket: WebSocket, tail: Tail, state: ApiState) -> Result<(), axum
                 let Some(page) = page else {
                     let code = close_code::RESTART;
                     let reason = "the server stops; reconnect with after=SEQ";
+                    return close(&mut to_client, &mut from_client, code, reason).await;
+                };
+                let Ok(page) = page.inspect_err(log_damaged) else {
+                    let code = close_code::ERROR;
+                    let reason = "lines of this log are lost; the operator can see which";
                     return close(&mut to_client, &mut from_client, code, reason).await;
                 };
                 let finished = page.finished.is_some();
@@ -112,25 +122,13 @@ async fn send_page(
     to_client: &mut (impl Sink<Message, Error = axum::Error> + Unpin),
     page: &TailPage,
 ) -> Result<(), axum::Error> {
-    for line in &page.lines {
-        to_client
-            .feed(Message::Text(to_json(&LineObject::from(line)).into()))
-            .await?;
+    for line in LineObject::of_page(page) {
+        to_client.feed(Message::Text(to_json(&line).into())).await?;
     }
     if let Some(success) = page.finished {
         to_client
-            .feed(Message::Text(
-                to_json(&EndObject {
-                    finished: true,
-                    success,
-                })
-                .into(),
-            ))
+            .feed(Message::Text(to_json(&EndObject::new(success)).into()))
             .await?;
     }
     to_client.flush().await
-}
-
-fn to_json(value: &impl serde::Serialize) -> String {
-    serde_json::to_string(value).expect("numbers and strings are JSON")
 }

@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use docket_jobs::{JobFilter, JobId, Jobs, Level, LineFilter, Order};
+use docket_jobs::{JobFilter, JobId, Jobs, Level, LineFilter, LogError, Order};
 
 use super::{
     V1Error,
@@ -16,7 +16,10 @@ use super::{
     job_object::JobObject,
     query::Parameters,
 };
-use crate::{error::database, job_kinds::Kinds};
+use crate::{
+    error::{ApiError, database},
+    job_kinds::Kinds,
+};
 
 /// How many jobs or lines one answer holds at most.
 const PAGE: usize = 100;
@@ -94,23 +97,23 @@ pub(super) async fn show(
     let parameters = Parameters::new(query.as_deref());
     let until = parameters.until();
     let filter = LineFilter {
-        after_seq: 0,
         since: parameters.since(),
         // Line times run ahead of the clock when many are written in one millisecond; "now" must not hide them.
         until: until.unwrap_or(docket_core::time::Timestamp::MAX),
-        level: parameters.parse("level").unwrap_or(Level::Info),
         order: parameters.order(),
-        limit: PAGE + 1,
+        ..LineFilter::after(0, parameters.parse("level").unwrap_or(Level::Info), PAGE + 1)
     };
     let found = patiently(|| async {
         let mut tx = jobs.db().read().await?;
+        // The job first: who sees its end sees its last lines.
         let job = jobs.find(&mut tx, id).await?;
-        let lines = jobs.lines(&mut tx, id, &filter).await?;
-        Ok((job, lines))
+        drop(tx);
+        let lines = jobs.lines(id, &filter).await?;
+        Ok::<_, LogError>((job, lines))
     });
     let (job, mut lines) = found
         .await
-        .map_err(|error| V1Error::new(&headers, database(&error)))?;
+        .map_err(|error| V1Error::new(&headers, ApiError::from(error).0))?;
     let Some(job) = job else {
         return Ok(StatusCode::NOT_FOUND.into_response());
     };
@@ -121,9 +124,10 @@ pub(super) async fn show(
 }
 
 /// Reads, and reads again over a short outage of the database.
-async fn patiently<T, R>(read: impl Fn() -> R) -> Result<T, docket_db::Error>
+async fn patiently<T, E, R>(read: impl Fn() -> R) -> Result<T, E>
 where
-    R: Future<Output = Result<T, docket_db::Error>>,
+    E: std::error::Error + 'static,
+    R: Future<Output = Result<T, E>>,
 {
     let mut tried = 1;
     loop {

@@ -44,9 +44,8 @@ async fn state(served: &Served, id: JobId) -> JobState {
 }
 
 async fn log(served: &Served, id: JobId) -> Vec<String> {
-    let mut tx = served.jobs.db().read().await.unwrap();
     let filter = LineFilter::after(0, Level::Debug, 100);
-    let lines = served.jobs.lines(&mut tx, id, &filter).await.unwrap();
+    let lines = served.jobs.lines(id, &filter).await.unwrap();
     lines.into_iter().map(|line| line.message).collect()
 }
 

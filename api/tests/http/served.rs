@@ -66,7 +66,7 @@ impl Served {
         let folder = tempfile::tempdir().unwrap();
         let storage = Storage::local(folder.path().join("blobs")).unwrap();
         let views = GitViews::new(folder.path().join("git"), db.db.clone(), storage.clone());
-        let jobs = Jobs::new(db.db.clone(), Clock::system());
+        let jobs = Jobs::new(db.db.clone(), Clock::system()).with_storage(&storage);
         let stopping = CancellationToken::new();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

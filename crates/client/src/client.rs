@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use crate::error::Error;
 use crate::follow::{Follow, Pace};
 use crate::job::{Job, JobFilter, JobId, JobPage, LogFilter, next_cursor};
-use crate::log::{Level, LogPage};
+use crate::log::{LogPage, LogWish};
 use crate::tls;
 
 /// How long a connection may take to come about.
@@ -113,7 +113,8 @@ impl Client {
         self.decode(self.send_about(job, request).await?).await
     }
 
-    /// Returns up to `limit` lines of a job log with a `seq` above `after`, oldest first.
+    /// Returns up to `limit` lines of a job log with a `seq` above `after`, oldest first. A search may bring a page with fewer lines, or none, and
+    /// say that there is [more](LogPage::more).
     ///
     /// # Errors
     ///
@@ -122,17 +123,14 @@ impl Client {
         &self,
         job: &JobId,
         after: i64,
-        level: Level,
+        wish: &LogWish,
         limit: u32,
     ) -> Result<LogPage, Error> {
         let request = self
             .http
             .get(self.route(&["jobs", job.as_str(), "logs"]))
-            .query(&[
-                ("after", after.to_string()),
-                ("level", level.to_string()),
-                ("limit", limit.to_string()),
-            ]);
+            .query(&wish.query(after))
+            .query(&[("limit", limit)]);
         self.decode(self.send_about(job, request).await?).await
     }
 
@@ -151,13 +149,13 @@ impl Client {
     }
 
     /// Follows the log of a job from behind `after` (0 is the start) until the job ends.
-    pub fn follow(&self, job: JobId, after: i64, level: Level) -> Follow {
-        self.follow_at(job, after, level, Pace::default())
+    pub fn follow(&self, job: JobId, after: i64, wish: impl Into<LogWish>) -> Follow {
+        self.follow_at(job, after, wish, Pace::default())
     }
 
     /// Follows like [`Client::follow`], with other waiting times.
-    pub fn follow_at(&self, job: JobId, after: i64, level: Level, pace: Pace) -> Follow {
-        Follow::new(self.clone(), job, after, level, pace)
+    pub fn follow_at(&self, job: JobId, after: i64, wish: impl Into<LogWish>, pace: Pace) -> Follow {
+        Follow::new(self.clone(), job, after, wish.into(), pace)
     }
 
     /// Returns the websocket address of a job log, and the TLS settings for it.
@@ -165,15 +163,13 @@ impl Client {
         &self,
         job: &JobId,
         after: i64,
-        level: Level,
+        wish: &LogWish,
     ) -> (Url, Arc<rustls::ClientConfig>) {
         let mut url = self.route(&["jobs", job.as_str(), "logs", "ws"]);
         let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
         url.set_scheme(scheme)
             .expect("http and ws are both special schemes");
-        url.query_pairs_mut()
-            .append_pair("after", &after.to_string())
-            .append_pair("level", level.as_str());
+        url.query_pairs_mut().extend_pairs(wish.query(after));
         (url, self.tls.clone())
     }
 

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::client::Client;
 use crate::error::Error;
 use crate::job::JobId;
-use crate::log::{Level, LogLine, LogPage, Outcome};
+use crate::log::{LogLine, LogPage, LogWish, Outcome};
 use socket::{LogSocket, Received};
 
 /// Lines asked for at once while polling.
@@ -26,6 +26,11 @@ const PAGE_LINES: u32 = 500;
 pub enum Event {
     /// The next line.
     Line(LogLine),
+    /// We were too slow: so many lines, from the next one on, were waiting for us. They come now; nothing is lost.
+    Behind {
+        /// How many.
+        lines: i64,
+    },
     /// The connection was lost; the next try comes after `pause`, from where we were.
     Interrupted {
         /// What failed.
@@ -69,12 +74,14 @@ impl Default for Pace {
 pub struct Follow {
     client: Client,
     job: JobId,
-    level: Level,
+    wish: LogWish,
     pace: Pace,
     /// The `seq` behind which the server shall go on.
     after: i64,
     /// Lines of a page that have not been handed out yet.
     ready: VecDeque<LogLine>,
+    /// The server said that we were so many lines behind, and nobody knows yet.
+    behind: Option<i64>,
     state: State,
     /// Failures since the last sign of life, which was at `heard`.
     failures: u32,
@@ -98,14 +105,15 @@ enum State {
 }
 
 impl Follow {
-    pub(crate) fn new(client: Client, job: JobId, after: i64, level: Level, pace: Pace) -> Self {
+    pub(crate) fn new(client: Client, job: JobId, after: i64, wish: LogWish, pace: Pace) -> Self {
         Self {
             client,
             job,
-            level,
+            wish,
             pace,
             after,
             ready: VecDeque::new(),
+            behind: None,
             state: State::Connect,
             failures: 0,
             heard: Instant::now(),
@@ -124,6 +132,9 @@ impl Follow {
     /// [`Error::NoSuchJob`] and other refusals at once; [`Error::GaveUp`] when nothing was heard for [`Pace::patience`].
     pub async fn next(&mut self) -> Option<Result<Event, Error>> {
         loop {
+            if let Some(lines) = self.behind.take() {
+                return Some(Ok(Event::Behind { lines }));
+            }
             if let Some(line) = self.ready.pop_front() {
                 return Some(Ok(Event::Line(line)));
             }
@@ -139,7 +150,7 @@ impl Follow {
                     self.state = State::Connect;
                 }
                 State::Connect => {
-                    self.state = match LogSocket::open(&self.client, &self.job, self.after, self.level).await
+                    self.state = match LogSocket::open(&self.client, &self.job, self.after, &self.wish).await
                     {
                         Some(socket) => State::Socket(Box::new(socket)),
                         None => State::Poll { pause: false },
@@ -158,7 +169,7 @@ impl Follow {
                     }
                     let page = self
                         .client
-                        .log_page(&self.job, self.after, self.level, PAGE_LINES)
+                        .log_page(&self.job, self.after, &self.wish, PAGE_LINES)
                         .await;
                     if let Err(cause) = page.and_then(|page| self.take_page(page)) {
                         return Some(self.failed(cause));
@@ -178,7 +189,10 @@ impl Follow {
     fn take(&mut self, received: Received) {
         self.heard();
         match received {
-            Received::Line(line) => self.push(line),
+            Received::Line(line, behind) => {
+                self.behind = behind;
+                self.push(line);
+            }
             Received::End(outcome) => self.state = State::End(outcome),
             Received::SignOfLife => {}
         }
@@ -187,9 +201,9 @@ impl Follow {
     fn take_page(&mut self, page: LogPage) -> Result<(), Error> {
         self.heard();
         let next = page.next;
-        let nothing_new = page.lines.is_empty();
+        let nothing_new = page.lines.is_empty() && !page.more;
         page.lines.into_iter().for_each(|line| self.push(line));
-        // With a level, `next` may stand behind lines that were not asked for.
+        // With a wish, `next` may stand behind lines that were not asked for.
         self.after = self.after.max(next);
         self.state = match (page.finished, page.success) {
             (false, _) => State::Poll { pause: nothing_new },

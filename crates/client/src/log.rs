@@ -103,6 +103,34 @@ pub struct LogPage {
     /// Present once `finished`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub success: Option<bool>,
+    /// Whether there may be more lines behind `next` already, also when this page has none: a search ends a page after some work.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub more: bool,
+}
+
+/// Which lines of a job log to read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LogWish {
+    /// The lowest level.
+    pub level: Level,
+    /// Text that the lines hold, in any case of letters.
+    pub search: Option<String>,
+}
+
+/// Every line of this level or above.
+impl From<Level> for LogWish {
+    fn from(level: Level) -> Self {
+        Self { level, search: None }
+    }
+}
+
+impl LogWish {
+    /// The parameters that ask for these lines behind `after`.
+    pub(crate) fn query(&self, after: i64) -> Vec<(&'static str, String)> {
+        let mut query = vec![("after", after.to_string()), ("level", self.level.to_string())];
+        query.extend(self.search.clone().map(|text| ("search", text)));
+        query
+    }
 }
 
 #[cfg(test)]

@@ -20,5 +20,7 @@ async fn sqlite_takes_writes_again_once_there_is_room() {
     let full = full.expect_err("there is no room");
     assert!(full.is_temporary() && full.is_refusal(), "{full:?}");
     // On the connection that is opened for it there is no limit.
-    write("INSERT INTO page (bytes) VALUES (zeroblob(1000000))").await.unwrap();
+    write("INSERT INTO page (bytes) VALUES (zeroblob(1000000))")
+        .await
+        .unwrap();
 }

@@ -61,6 +61,12 @@ impl Problem {
         .detail("The server could not answer this request; its operator can see why in the server's log.")
     }
 
+    /// What was asked for cannot be had from us any more: logged like [`Problem::internal`].
+    pub fn damaged(code: &str, title: &'static str, error: &(dyn std::error::Error + 'static)) -> Self {
+        log(error);
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, code, title)
+    }
+
     /// A server behind us failed: logged like [`Problem::internal`].
     pub fn bad_gateway(code: &str, title: &'static str, error: &(dyn std::error::Error + 'static)) -> Self {
         log(error);

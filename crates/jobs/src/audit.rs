@@ -1,14 +1,31 @@
 //! Whether the tables keep the promises of docs/jobs.md. What is found is damage, or a worker that is missing.
 
-use docket_db::Error;
+use std::collections::HashSet;
 
-use crate::{Jobs, store};
+use docket_db::Error;
+use docket_storage::Storage;
+
+use crate::{Jobs, archive_storage, store};
 
 /// For how long a lapsed lease may stay, in milliseconds, before somebody should have taken it.
 const ABANDONED_MILLIS: i64 = 60_000;
 
 /// How many examples a finding names.
 const EXAMPLES: usize = 3;
+
+/// How many blobs one listing brings.
+const PAGE: usize = 1000;
+
+/// Why an audit of the archive stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// The database did not answer.
+    #[error(transparent)]
+    Database(#[from] Error),
+    /// The storage did not answer.
+    #[error(transparent)]
+    Storage(#[from] docket_storage::Error),
+}
 
 impl Jobs {
     /// Looks for what must not be, and says each in a sentence that names examples. It reads every log's rows, so it takes a while.
@@ -41,17 +58,41 @@ impl Jobs {
             ),
         ];
         let found = found.into_iter().filter(|(_, which)| !which.is_empty());
-        Ok(found
-            .map(|(what, which)| {
-                let examples = which
-                    .iter()
-                    .take(EXAMPLES)
-                    .cloned()
-                    .collect::<Vec<_>>()
-                    .join(", ");
-                let more = if which.len() > EXAMPLES { ", …" } else { "" };
-                format!("{} {what}: {examples}{more}", which.len())
-            })
-            .collect())
+        Ok(found.map(|(what, which)| finding(what, &which)).collect())
     }
+
+    /// Looks for archived lines whose blob is not in `storage`, and says that in a sentence that names examples.
+    ///
+    /// # Errors
+    /// When database or storage fails.
+    pub async fn audit_archive(&self, storage: &Storage) -> Result<Option<String>, AuditError> {
+        let archive = archive_storage(storage);
+        let mut tx = self.db().read().await?;
+        let named = store::archive::list_named(&mut tx).await?;
+        drop(tx);
+        let mut stored: HashSet<String> = HashSet::new();
+        let mut after = None;
+        loop {
+            let page = archive.list(after, PAGE).await?;
+            stored.extend(page.iter().map(|blob| blob.digest.hex()));
+            match page.last() {
+                Some(last) if page.len() == PAGE => after = Some(last.digest),
+                _ => break,
+            }
+        }
+        let missing = named.into_iter().filter(|(digest, _)| !stored.contains(digest));
+        let missing: Vec<_> = missing.map(|(_, part)| part).collect();
+        Ok((!missing.is_empty()).then(|| finding("parts of archived logs have no blob", &missing)))
+    }
+}
+
+fn finding(what: &str, which: &[String]) -> String {
+    let examples = which
+        .iter()
+        .take(EXAMPLES)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(", ");
+    let more = if which.len() > EXAMPLES { ", …" } else { "" };
+    format!("{} {what}: {examples}{more}", which.len())
 }

@@ -5,6 +5,7 @@
 //! and is refused once another attempt has begun (fencing). See ARCHITECTURE.md, "Jobs" and "Logs".
 
 mod actor;
+mod archive;
 mod audit;
 mod clock;
 mod control;
@@ -13,9 +14,11 @@ mod job;
 mod kind;
 mod log;
 mod operations;
+mod reading;
 mod run;
 mod schedule;
 mod scheduler;
+mod search;
 mod signal;
 mod store;
 mod tail;
@@ -25,17 +28,18 @@ pub mod worker;
 use docket_db::{Db, Error, Migration, Product, Tx};
 
 pub use actor::{Actor, Role};
+pub use archive::{LogError, Part, archive_storage};
+pub use audit::AuditError;
 pub use clock::Clock;
 pub use control::{Cancel, Retry};
 pub use job::{Enqueued, Job, JobId, JobState, NewJob};
 pub use kind::KindSetting;
 pub use log::{JobLog, Level, LogLine};
+pub use reading::{LineFilter, LinePage};
 pub use run::{Failure, Run};
 pub use schedule::{Every, LastTick, Schedule};
-pub use store::{
-    jobs::{JobFilter, Order},
-    lines::LineFilter,
-};
+pub use search::{Search, SearchError};
+pub use store::jobs::{JobFilter, Order};
 pub use tail::{Tail, TailPage};
 pub use why::{Holder, Wait, Why};
 
@@ -80,6 +84,18 @@ pub const TABLES: Product = Product {
             sqlite: include_str!("../../../migrations/jobs/sqlite/0006_fewer_indexes.sql"),
             postgres: include_str!("../../../migrations/jobs/postgres/0006_fewer_indexes.sql"),
         },
+        Migration {
+            version: 7,
+            name: "0007_log_levels",
+            sqlite: include_str!("../../../migrations/jobs/sqlite/0007_log_levels.sql"),
+            postgres: include_str!("../../../migrations/jobs/postgres/0007_log_levels.sql"),
+        },
+        Migration {
+            version: 8,
+            name: "0008_log_archive",
+            sqlite: include_str!("../../../migrations/jobs/sqlite/0008_log_archive.sql"),
+            postgres: include_str!("../../../migrations/jobs/postgres/0008_log_archive.sql"),
+        },
     ],
 };
 
@@ -90,6 +106,8 @@ pub struct Jobs {
     clock: Clock,
     signals: signal::Signals,
     feeds: tail::feed::Feeds,
+    /// Where archived lines are; absent where nobody reads them.
+    archive: Option<archive::Archive>,
 }
 
 impl Jobs {
@@ -102,6 +120,7 @@ impl Jobs {
             clock,
             signals,
             feeds,
+            archive: None,
         }
     }
 
@@ -165,14 +184,6 @@ impl Jobs {
     /// When the database fails.
     pub async fn count_active(&self, tx: &mut Tx) -> Result<Vec<(String, JobState, i64)>, Error> {
         store::jobs::count_active(tx).await
-    }
-
-    /// Returns the log lines of `job` that pass `filter`, in its order.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn lines(&self, tx: &mut Tx, job: JobId, filter: &LineFilter) -> Result<Vec<LogLine>, Error> {
-        store::lines::list(tx, job, filter).await
     }
 
     /// Follows the log of `job` from the line after `after_seq`.

@@ -34,7 +34,8 @@ pub enum Level {
 }
 
 impl Level {
-    const ALL: [Self; 5] = [Self::Debug, Self::Info, Self::Warn, Self::Notice, Self::Error];
+    /// Every level, lowest first.
+    pub const ALL: [Self; 5] = [Self::Debug, Self::Info, Self::Warn, Self::Notice, Self::Error];
 
     /// The word used in JSON.
     pub fn as_str(self) -> &'static str {

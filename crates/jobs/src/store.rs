@@ -1,5 +1,6 @@
 //! The queries on the job tables, one function each.
 
+pub(crate) mod archive;
 pub(crate) mod audit;
 pub(crate) mod claim;
 pub(crate) mod control;
@@ -9,6 +10,7 @@ pub(crate) mod kinds;
 pub(crate) mod lease;
 pub(crate) mod lines;
 pub(crate) mod park;
+pub(crate) mod rows;
 pub(crate) mod schedules;
 pub(crate) mod server;
 pub(crate) mod why;

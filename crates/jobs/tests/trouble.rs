@@ -13,7 +13,7 @@ use std::sync::{
 
 use docket_db::sqlx;
 use docket_jobs::{
-    Failure, JobState, Level, LineFilter,
+    Failure, JobState, Level,
     worker::{self, Config, Handler},
 };
 use docket_test_support::on_both_databases;
@@ -215,7 +215,8 @@ on_both_databases! {
         assert!(jobs.find(&mut tx, id).await.unwrap().is_none());
         let id = enqueue(&jobs, &job("a", &[])).await;
         assert!(jobs.find(&mut tx, id).await.unwrap().is_none(), "it came after the first look");
-        assert!(jobs.lines(&mut tx, id, &LineFilter::after(0, Level::Debug, 1)).await.unwrap().is_empty());
+        let all = docket_jobs::JobFilter { include_finished: true, ..Default::default() };
+        assert!(jobs.list(&mut tx, &all).await.unwrap().is_empty());
         drop(tx);
         find(&jobs, id).await;
     }

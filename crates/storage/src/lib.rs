@@ -116,6 +116,15 @@ impl Storage {
         Ok(Self(Place::S3(s3::S3Bucket::new(settings)?)))
     }
 
+    /// Another store in the same place, in a folder of its own: neither lists the blobs of the other.
+    #[must_use]
+    pub fn within(&self, folder: &'static str) -> Self {
+        Self(match &self.0 {
+            Place::Local(directory) => Place::Local(directory.within(folder)),
+            Place::S3(bucket) => Place::S3(bucket.within(folder)),
+        })
+    }
+
     /// Makes sure that the store answers us, asking once.
     ///
     /// # Errors

@@ -29,6 +29,13 @@ impl LocalDirectory {
         }
     }
 
+    /// The folder is made when the first blob is stored.
+    pub(crate) fn within(&self, folder: &str) -> Self {
+        Self {
+            root: Arc::new(self.root.join(folder)),
+        }
+    }
+
     fn path(&self, digest: Sha256) -> PathBuf {
         self.root.join(layout::key(digest))
     }
@@ -250,6 +257,28 @@ mod tests {
         storage.remove(digest).await.unwrap();
         storage.remove(digest).await.unwrap();
         assert!(!storage.contains(digest).await.unwrap());
+    }
+
+    /// A folder within a store is a store of its own: neither has, lists or removes the blobs of the other.
+    #[tokio::test]
+    async fn a_folder_within_a_store_is_another_store() {
+        let (directory, storage) = store();
+        let within = storage.within("logs");
+        assert!(
+            within.list(None, 10).await.unwrap().is_empty(),
+            "before anything was stored"
+        );
+        let ours = storage.put("ours".into()).await.unwrap();
+        let theirs = within.put("theirs".into()).await.unwrap();
+        let place = directory.path().join("logs").join(layout::key(theirs));
+        assert_eq!(fs::read(place).unwrap(), b"theirs");
+        for (store, has, has_not) in [(&storage, ours, theirs), (&within, theirs, ours)] {
+            assert!(store.contains(has).await.unwrap() && store.find(has_not).await.unwrap().is_none());
+            let listed = store.list(None, 10).await.unwrap();
+            assert_eq!(listed.iter().map(|blob| blob.digest).collect::<Vec<_>>(), [has]);
+            store.remove(has_not).await.unwrap();
+        }
+        assert!(storage.contains(ours).await.unwrap() && within.contains(theirs).await.unwrap());
     }
 
     /// Bytes that changed on disk are refused: not served, not copied, and not taken for what is being stored.

@@ -41,7 +41,11 @@ const MAX_KEYS: usize = 1_000;
 const MAX_PAGE_BYTES: usize = 8 << 20;
 
 #[derive(Clone)]
-pub(crate) struct S3Bucket(Arc<Inner>);
+pub(crate) struct S3Bucket {
+    inner: Arc<Inner>,
+    /// What all keys begin with: nothing, or the name of a folder with a slash.
+    prefix: String,
+}
 
 struct Inner {
     http: Client,
@@ -54,7 +58,7 @@ struct Inner {
 impl std::fmt::Debug for S3Bucket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("S3Bucket")
-            .field(&self.0.bucket.base_url().as_str())
+            .field(&self.inner.bucket.base_url().as_str())
             .finish()
     }
 }
@@ -77,23 +81,37 @@ impl S3Bucket {
                 key: "storage.kind",
                 rule: "local where HTTP requests cannot be made",
             })?;
-        Ok(Self(Arc::new(Inner {
-            http,
-            bucket: settings.bucket()?,
-            credentials: settings.credentials(),
-            public_url: settings.public_url()?,
-            limits: settings.limits.clone(),
-        })))
+        Ok(Self {
+            inner: Arc::new(Inner {
+                http,
+                bucket: settings.bucket()?,
+                credentials: settings.credentials(),
+                public_url: settings.public_url()?,
+                limits: settings.limits.clone(),
+            }),
+            prefix: String::new(),
+        })
+    }
+
+    pub(crate) fn within(&self, folder: &str) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            prefix: format!("{}{folder}/", self.prefix),
+        }
+    }
+
+    fn key(&self, digest: Sha256) -> String {
+        format!("{}{}", self.prefix, layout::key(digest))
     }
 
     /// `BUCKET at URL`.
     pub(crate) fn describe(&self) -> String {
-        format!("{} at {}", self.0.bucket.name(), self.0.bucket.base_url())
+        format!("{} at {}", self.inner.bucket.name(), self.inner.bucket.base_url())
     }
 
     pub(crate) fn public_url(&self, digest: Sha256) -> Option<String> {
-        let base = self.0.public_url.as_ref()?;
-        Some(format!("{base}/{}", layout::key(digest)))
+        let base = self.inner.public_url.as_ref()?;
+        Some(format!("{base}/{}", self.key(digest)))
     }
 
     /// Lists one key. Listing is asked for, because only its refusal says why.
@@ -115,14 +133,14 @@ impl S3Bucket {
 
     /// Returns the digest of what is there instead, when it is another one.
     async fn put_once(&self, digest: Sha256, bytes: Bytes) -> Result<Option<Sha256>, S3Failure> {
-        let key = layout::key(digest);
+        let key = self.key(digest);
         // The server refuses bytes that changed on their way; the header is signed.
         let (checksum, value) = ("x-amz-checksum-sha256", STANDARD.encode(digest.as_bytes()));
-        let mut action = self.0.bucket.put_object(Some(&self.0.credentials), &key);
+        let mut action = self.inner.bucket.put_object(Some(&self.inner.credentials), &key);
         action.headers_mut().insert(checksum, value.clone());
-        let patience = self.0.limits.patience(bytes.len());
+        let patience = self.inner.limits.patience(bytes.len());
         let request = self
-            .0
+            .inner
             .http
             .put(action.sign(SIGNED_FOR))
             .header("if-none-match", "*")
@@ -174,11 +192,11 @@ impl S3Bucket {
 
     /// Reads the object to `sink` and returns the digest of what came; `None` when it is not there.
     async fn read(&self, digest: Sha256, sink: &mut Sink<'_>) -> Result<Option<Sha256>, S3Failure> {
-        let key = layout::key(digest);
+        let key = self.key(digest);
         let url = self
-            .0
+            .inner
             .bucket
-            .get_object(Some(&self.0.credentials), &key)
+            .get_object(Some(&self.inner.credentials), &key)
             .sign(SIGNED_FOR);
         let mut response = match self.send(Method::GET, url).await {
             Err(failure) if failure.is_missing_key() => return Ok(None),
@@ -209,9 +227,9 @@ impl S3Bucket {
     }
 
     pub(crate) async fn contains(&self, digest: Sha256) -> Result<bool, Error> {
-        let key = layout::key(digest);
+        let key = self.key(digest);
         self.persist(|| async {
-            let action = self.0.bucket.head_object(Some(&self.0.credentials), &key);
+            let action = self.inner.bucket.head_object(Some(&self.inner.credentials), &key);
             match self.send(Method::HEAD, action.sign(SIGNED_FOR)).await {
                 Ok(_) => Ok(true),
                 Err(failure) if failure.is_missing_key() => Ok(false),
@@ -223,9 +241,12 @@ impl S3Bucket {
     }
 
     pub(crate) async fn remove(&self, digest: Sha256) -> Result<(), Error> {
-        let key = layout::key(digest);
+        let key = self.key(digest);
         self.persist(|| async {
-            let action = self.0.bucket.delete_object(Some(&self.0.credentials), &key);
+            let action = self
+                .inner
+                .bucket
+                .delete_object(Some(&self.inner.credentials), &key);
             match self.send(Method::DELETE, action.sign(SIGNED_FOR)).await {
                 Err(failure) if !failure.is_missing_key() => Err(failure),
                 _ => Ok(()),
@@ -236,7 +257,7 @@ impl S3Bucket {
     }
 
     pub(crate) async fn list(&self, after: Option<Sha256>, limit: usize) -> Result<Vec<Listed>, Error> {
-        let after = after.map(layout::key).unwrap_or_default();
+        let after = after.map(|digest| self.key(digest)).unwrap_or_default();
         let (mut listed, mut token) = (Vec::new(), None);
         while listed.len() < limit {
             let count = (limit - listed.len()).min(MAX_KEYS);
@@ -263,8 +284,11 @@ impl S3Bucket {
         token: Option<String>,
         count: usize,
     ) -> Result<(Vec<Listed>, Option<String>), S3Failure> {
-        let mut action = self.0.bucket.list_objects_v2(Some(&self.0.credentials));
+        let mut action = self.inner.bucket.list_objects_v2(Some(&self.inner.credentials));
         action.with_max_keys(count);
+        if !self.prefix.is_empty() {
+            action.with_prefix(self.prefix.as_str());
+        }
         if !after.is_empty() {
             action.with_start_after(after);
         }
@@ -287,7 +311,7 @@ impl S3Bucket {
         let mut listed = Vec::new();
         for object in page.contents {
             // Whatever else is in the bucket is not ours.
-            let Some(digest) = layout::digest(&object.key) else {
+            let Some(digest) = object.key.strip_prefix(&self.prefix).and_then(layout::digest) else {
                 continue;
             };
             let (Some(bytes), Some(stored_at)) = (object.size, object.last_modified) else {
@@ -307,8 +331,8 @@ impl S3Bucket {
 
     /// Sends a request without a body and waits until a successful answer begins.
     async fn send(&self, method: Method, url: Url) -> Result<Response, S3Failure> {
-        let patience = self.0.limits.answer;
-        let sent = timeout(patience, self.0.http.request(method, url).send()).await;
+        let patience = self.inner.limits.answer;
+        let sent = timeout(patience, self.inner.http.request(method, url).send()).await;
         let response = sent.map_err(|_| S3Failure::TooSlow)??;
         if matches!(response.status(), StatusCode::OK | StatusCode::NO_CONTENT) {
             return Ok(response);
@@ -320,7 +344,7 @@ impl S3Bucket {
     fn body<'a>(&'a self, response: &'a mut Response) -> Body<'a> {
         Body {
             response,
-            limits: &self.0.limits,
+            limits: &self.inner.limits,
             began: Instant::now(),
             received: 0,
         }
@@ -332,9 +356,9 @@ impl S3Bucket {
         F: Future<Output = Result<T, S3Failure>>,
     {
         let began = Instant::now();
-        for pause in &self.0.limits.retry_pauses {
+        for pause in &self.inner.limits.retry_pauses {
             match once().await {
-                Err(failure) if failure.is_temporary() && began.elapsed() < self.0.limits.answer => {
+                Err(failure) if failure.is_temporary() && began.elapsed() < self.inner.limits.answer => {
                     tracing::debug!(
                         error = &failure as &dyn std::error::Error,
                         "asking the bucket again in {} ms",

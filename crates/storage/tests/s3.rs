@@ -77,6 +77,32 @@ async fn a_blob_is_stored_found_and_removed() {
     assert!(!storage.contains(digest).await.unwrap());
 }
 
+/// A folder within a bucket is a store of its own: neither has, lists or removes the blobs of the other, also where there are several pages.
+#[tokio::test]
+async fn a_folder_within_a_bucket_is_another_store() {
+    let (server, storage) = store();
+    let within = storage.within("logs");
+    let (ours, theirs) = (
+        storage.put("ours".into()).await.unwrap(),
+        within.put("theirs".into()).await.unwrap(),
+    );
+    assert_eq!(server.object(&format!("logs/{}", key(theirs))).unwrap(), "theirs");
+    for (store, has, has_not) in [(&storage, ours, theirs), (&within, theirs, ours)] {
+        assert!(store.contains(has).await.unwrap() && store.find(has_not).await.unwrap().is_none());
+        let listed = store.list(None, 10).await.unwrap();
+        assert_eq!(listed.iter().map(|blob| blob.digest).collect::<Vec<_>>(), [has]);
+        store.remove(has_not).await.unwrap();
+    }
+    assert!(storage.contains(ours).await.unwrap() && within.contains(theirs).await.unwrap());
+    let more = (0..1_500).map(|number| format!("logs/{}", key(Sha256::of(format!("{number}").as_bytes()))));
+    server.fill(more);
+    let first = within.list(None, 1_400).await.unwrap();
+    let rest = within.list(Some(first[1_399].digest), 1_400).await.unwrap();
+    assert_eq!((first.len(), rest.len()), (1_400, 101));
+    assert!(first.iter().chain(&rest).map(|blob| blob.digest).is_sorted());
+    assert_eq!(storage.list(None, 2_000).await.unwrap().len(), 1);
+}
+
 /// Empty and large blobs are copied to a file as they are; of what is not here nothing is made.
 #[tokio::test]
 async fn a_blob_is_copied_to_a_file() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use docket_client::{Client, Event, JobId, Level, LogLine};
+use docket_client::{Client, Event, JobId, Level, LogLine, LogWish};
 use docket_core::time::Timestamp;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -16,8 +16,8 @@ pub(crate) struct Watch {
     pub job: JobId,
     /// What people call it, for the progress line.
     pub title: String,
-    /// The lowest level shown.
-    pub level: Level,
+    /// The lines shown.
+    pub wish: LogWish,
     /// Earlier lines are left out.
     pub since: Option<Timestamp>,
     /// What to do when it fails.
@@ -67,7 +67,7 @@ pub(crate) async fn see_through(
     let watch = Watch {
         job,
         title: submitted.doing.to_owned(),
-        level: Level::Info,
+        wish: Level::Info.into(),
         since: None,
         advice: submitted.advice,
     };
@@ -85,7 +85,7 @@ pub(crate) async fn see_through(
 /// [`Failure::JobFailed`] when it ends without success.
 pub(crate) async fn follow(client: &Client, watch: Watch, out: &Printer) -> Result<(), Failure> {
     let progress = Progress::new(&watch.title, out);
-    let mut follow = client.follow(watch.job.clone(), 0, watch.level);
+    let mut follow = client.follow(watch.job.clone(), 0, watch.wish);
     loop {
         let event = tokio::select! {
             event = follow.next() => event,
@@ -100,6 +100,10 @@ pub(crate) async fn follow(client: &Client, watch: Watch, out: &Printer) -> Resu
                     progress.line(&line, out)?;
                 }
             }
+            Event::Behind { lines } => progress.note(
+                &format!("this is slower than the job: {lines} lines are waiting, no line is lost"),
+                out,
+            ),
             Event::Interrupted { cause, pause } => {
                 let why = harmless_line(&cause.to_string(), 200);
                 progress.note(

@@ -5,7 +5,7 @@ mod control;
 use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use docket_client::{Client, Job, JobFilter, JobId, Level, LogFilter, Order};
+use docket_client::{Client, Job, JobFilter, JobId, Level, LogFilter, LogWish, Order};
 use docket_core::time::Timestamp;
 
 use crate::args;
@@ -134,6 +134,10 @@ async fn show_job(client: &Client, id: &JobId, out: &Printer) -> Result<(), Fail
 
 async fn show_logs(client: &Client, args: args::JobLogs, out: &Printer) -> Result<(), Failure> {
     let since = args.since.map(|since| since.before(now()));
+    let wish = LogWish {
+        level: args.level,
+        search: args.search,
+    };
     if args.follow {
         // Asks once before following, so that a wrong id or address fails at once instead of being tried again and again.
         let job = client.get_job(&args.id, &LogFilter::default()).await?;
@@ -143,7 +147,7 @@ async fn show_logs(client: &Client, args: args::JobLogs, out: &Printer) -> Resul
             Watch {
                 job: args.id,
                 title,
-                level: args.level,
+                wish,
                 since,
                 advice: "The last error in its log says what to change.",
             },
@@ -153,13 +157,14 @@ async fn show_logs(client: &Client, args: args::JobLogs, out: &Printer) -> Resul
     }
     let mut after = 0;
     loop {
-        let page = client.log_page(&args.id, after, args.level, PAGE_LINES).await?;
+        let page = client.log_page(&args.id, after, &wish, PAGE_LINES).await?;
         for line in &page.lines {
             if since.is_none_or(|since| line.timestamp >= since) {
                 out.line(line)?;
             }
         }
-        if page.finished || page.lines.is_empty() || page.next <= after {
+        let nothing_more = page.lines.is_empty() && !page.more;
+        if page.finished || nothing_more || page.next <= after {
             return Ok(());
         }
         after = page.next;

@@ -4,6 +4,7 @@ mod documentation;
 mod git;
 mod health;
 mod issues;
+mod logs;
 mod sources;
 mod storage;
 mod trust;
@@ -27,6 +28,7 @@ use crate::cli::Common;
 pub use documentation::Documentation;
 pub use git::Git;
 pub use health::Health;
+pub use logs::Logs;
 pub use sources::Sources;
 pub use storage::Storage;
 pub use trust::{GitHub, Trustees};
@@ -49,6 +51,8 @@ pub struct Config {
     pub github: GitHub,
     /// The `[health]` section.
     pub health: Health,
+    /// The `[logs]` section.
+    pub logs: Logs,
     /// The `[operations]` section.
     pub operations: Operations,
     /// The `[package_sets]` section.
@@ -77,6 +81,7 @@ impl Default for Config {
             git: Git::default(),
             github: GitHub::default(),
             health: Health::default(),
+            logs: Logs::default(),
             operations: Operations::default(),
             package_sets: PackageSets::default(),
             schedules: Schedules::default(),
@@ -319,6 +324,7 @@ impl Config {
             });
         }
         self.storage.check()?;
+        self.check_logs()?;
         self.check_webhook()
     }
 

@@ -146,7 +146,7 @@ async fn follow(client: &Client, job: &docket_client::JobId) -> anyhow::Result<b
                 ));
             }
             Event::Ended(outcome) => return Ok(outcome.success),
-            Event::Interrupted { .. } => {}
+            Event::Behind { .. } | Event::Interrupted { .. } => {}
         }
     }
     anyhow::bail!("the log ended before the job did")

@@ -111,9 +111,11 @@ async fn storage(stores: &Stores) -> Result<String, String> {
 /// Whether the job tables keep what docs/jobs.md promises.
 async fn jobs(stores: &Stores) -> Result<String, String> {
     let jobs = Jobs::new(stores.db.clone(), Clock::system());
-    let found = jobs.audit().await.map_err(|error| before_migration(&error))?;
+    let mut found = jobs.audit().await.map_err(|error| before_migration(&error))?;
+    let archive = jobs.audit_archive(&stores.storage).await;
+    found.extend(archive.map_err(|error| before_migration(&error))?);
     if found.is_empty() {
-        return Ok("every log is whole, no lock has two holders, nobody waits for nothing".to_owned());
+        return Ok("every log is whole and its archived parts are there, no lock has two holders, nobody waits for nothing".to_owned());
     }
     Err(format!(
         "{}; see docs/jobs.md for what this breaks",

@@ -107,7 +107,7 @@ impl Server {
         roles: Roles,
         shutdown: CancellationToken,
     ) -> anyhow::Result<Self> {
-        let jobs = Jobs::new(stores.db.clone(), Clock::system());
+        let jobs = Jobs::new(stores.db.clone(), Clock::system()).with_storage(&stores.storage);
         let github = config.github.client()?;
         let schedules = chores::schedules(github.is_some());
         let mut tasks = Vec::new();
@@ -228,6 +228,7 @@ async fn worker_state(config: &Config, stores: &Stores) -> anyhow::Result<Worker
         // Absolute, because the sandbox binds it under its own name.
         package_set_dir: config.data_dir.canonicalize()?.join("package-set"),
         legacy_mirror: config.package_sets.legacy_mirror,
+        retention: config.logs.retention(),
         work_dir: work_dir.canonicalize()?,
     })
 }

@@ -7,6 +7,7 @@ use docket_jobs::{Failure, Run};
 use crate::outcome::PublishError;
 use crate::state::WorkerState;
 use crate::work_dir;
+use blobs::Owner;
 
 /// The task.
 pub(super) const TASK: &str = "clean-up";
@@ -24,9 +25,14 @@ pub(super) async fn run(state: &WorkerState, run: &Run) -> Result<(), Failure> {
     run.log.info(format!(
         "Removed {ticks} old ticks and {dirs} work directories of workers that were killed."
     ));
-    let removed = blobs::remove_unnamed(state, run).await?;
+    let removed = blobs::remove_unnamed(state, run, Owner::Registry).await?;
     run.log.info(format!(
         "Removed {} blobs that nothing names, {} bytes.",
+        removed.blobs, removed.bytes
+    ));
+    let removed = blobs::remove_unnamed(state, run, Owner::Logs).await?;
+    run.log.info(format!(
+        "Removed {} blobs of the archive that no log names, {} bytes.",
         removed.blobs, removed.bytes
     ));
     Ok(())

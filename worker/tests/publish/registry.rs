@@ -16,6 +16,7 @@ use docket_jobs::{Clock, Job, JobFilter, Jobs, Level, LineFilter, LogLine, NewJo
 use docket_storage::{S3Limits, S3Settings, Storage};
 use docket_test_support::{S3Server, TestDb};
 use docket_worker::WorkerState;
+use docket_worker::chores::Retention;
 use docket_worker::compiler::Compilers;
 use docket_worker::license::LicenseDetector;
 use docket_worker::package::SizeRules;
@@ -118,9 +119,10 @@ impl Registry {
             work_dir: dir.path().join("work"),
             package_set_dir: dir.path().join("package-set"),
             legacy_mirror: false,
+            retention: Retention::default(),
         };
         Self {
-            jobs: Jobs::new(db.db.clone(), Clock::system()),
+            jobs: Jobs::new(db.db.clone(), Clock::system()).with_storage(&state.storage),
             state,
             blobs: dir.path().join("blobs"),
             dir,
@@ -146,6 +148,7 @@ impl Registry {
         })
         .unwrap();
         self.state.tarballs = Tarballs::new(self.jobs.db().clone(), storage.clone()).unwrap();
+        self.jobs = self.jobs.clone().with_storage(&storage);
         self.state.storage = storage;
     }
 
@@ -210,7 +213,7 @@ impl Registry {
         let mut tx = self.jobs.db().read().await.unwrap();
         let job = self.jobs.find(&mut tx, id).await.unwrap().unwrap();
         let filter = LineFilter::after(0, Level::Debug, usize::MAX);
-        let lines = self.jobs.lines(&mut tx, id, &filter).await.unwrap();
+        let lines = self.jobs.lines(id, &filter).await.unwrap();
         Ended { job, lines }
     }
 

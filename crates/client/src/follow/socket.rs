@@ -12,7 +12,7 @@ use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_asyn
 
 use crate::client::Client;
 use crate::job::JobId;
-use crate::log::{Level, LogLine, Outcome};
+use crate::log::{LogLine, LogWish, Outcome};
 
 /// How long a handshake may take before pages are polled instead.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,7 +27,8 @@ pub(super) struct LogSocket {
 
 /// What came over the socket.
 pub(super) enum Received {
-    Line(LogLine),
+    /// The next line, and how far behind we were if we were.
+    Line(LogLine, Option<i64>),
     End(Outcome),
     /// Nothing to show, but the server is there.
     SignOfLife,
@@ -46,10 +47,18 @@ pub(super) enum Lost {
     Garbled(#[source] serde_json::Error),
 }
 
+/// A line as it is sent to those who watch.
+#[derive(Deserialize)]
+struct SentLine {
+    #[serde(flatten)]
+    line: LogLine,
+    behind: Option<i64>,
+}
+
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Text {
-    Line(LogLine),
+    Line(SentLine),
     End { finished: bool, success: bool },
 }
 
@@ -57,8 +66,8 @@ impl LogSocket {
     /// Opens the socket, or returns `None` when it cannot be had.
     ///
     /// Why not is not worth telling: the page that is asked for next fails too if it matters.
-    pub(super) async fn open(client: &Client, job: &JobId, after: i64, level: Level) -> Option<Self> {
-        let (url, tls) = client.log_socket(job, after, level);
+    pub(super) async fn open(client: &Client, job: &JobId, after: i64, wish: &LogWish) -> Option<Self> {
+        let (url, tls) = client.log_socket(job, after, wish);
         let mut request = url.as_str().into_client_request().ok()?;
         request
             .headers_mut()
@@ -94,7 +103,7 @@ impl LogSocket {
                 Some(Err(error)) => Err(Lost::Broken(error)),
                 Some(Ok(Message::Text(text))) => {
                     match serde_json::from_str(text.as_str()).map_err(Lost::Garbled)? {
-                        Text::Line(line) => Ok(Received::Line(line)),
+                        Text::Line(sent) => Ok(Received::Line(sent.line, sent.behind)),
                         Text::End {
                             finished: true,
                             success,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use docket_client::{Client, Error, Event, Follow, JobId, Level, LogLine, Outcome, Pace};
+use docket_client::{Client, Error, Event, Follow, JobId, Level, LogLine, LogWish, Outcome, Pace};
 use futures_util::StreamExt;
 
 use crate::server::{Server, Step};
@@ -55,6 +55,7 @@ async fn to_end(follow: Follow) -> (Vec<LogLine>, usize, Outcome) {
         match event.expect("the log is followed to its end") {
             Event::Line(line) => lines.push(line),
             Event::Interrupted { .. } => interruptions += 1,
+            Event::Behind { .. } => {}
             Event::Ended(how) => outcome = Some(how),
         }
     }
@@ -106,6 +107,50 @@ async fn a_connection_that_is_closed_politely_in_the_middle_is_resumed_too() {
     let (lines, interruptions, _) = to_end(follow(&server, pace())).await;
     assert_eq!(seqs(&lines), [1, 2]);
     assert_eq!(interruptions, 1);
+}
+
+/// Who is too slow is told before the next line, and that line says nothing else than others.
+#[tokio::test]
+async fn a_slow_follower_is_told_and_loses_nothing() {
+    let late = line(2).replace("{", r#"{"behind":5000,"#);
+    let server = Server::start([Step::Close(vec![line(1), late, line(3), ended()])]).await;
+    let mut follow = follow(&server, pace());
+    let mut told = Vec::new();
+    while let Some(event) = follow.next().await {
+        told.push(match event.unwrap() {
+            Event::Line(line) => format!("line {}", line.seq),
+            Event::Behind { lines } => format!("behind {lines}"),
+            Event::Ended(_) => "end".to_owned(),
+            Event::Interrupted { cause, .. } => panic!("{cause}"),
+        });
+    }
+    assert_eq!(told, ["line 1", "behind 5000", "line 2", "line 3", "end"]);
+}
+
+#[tokio::test]
+async fn what_is_searched_for_is_asked_for_on_both_ways() {
+    let server = Server::start([
+        Step::Answer(403, "text/html", "<html>no sockets here</html>".to_owned()),
+        page([], 90, r#""finished":false,"more":true"#),
+        page([95], 96, r#""finished":true,"success":true"#),
+    ])
+    .await;
+    let wish = LogWish {
+        level: Level::Debug,
+        search: Some("a&b".to_owned()),
+    };
+    let follow = Client::new(server.address())
+        .unwrap()
+        .follow_at(job(), 0, wish, pace());
+    let (lines, ..) = to_end(follow).await;
+    assert_eq!(seqs(&lines), [95]);
+    let query = |after| format!("?after={after}&level=DEBUG&search=a%26b");
+    assert!(server.requests()[0].ends_with(&format!("/logs/ws{}", query(0))));
+    assert!(
+        server.requests()[2].contains(&query(90)),
+        "{:?}",
+        server.requests()
+    );
 }
 
 #[tokio::test]

@@ -21,7 +21,9 @@ pub(crate) async fn list_torn_logs(tx: &mut Tx) -> Result<Vec<String>, Error> {
         FROM job
         LEFT JOIN (SELECT job_id, min(first_seq) AS first_seq, max(last_seq) AS last_seq,
                           CAST(sum(last_seq - first_seq + 1) AS BIGINT) AS line_count
-                   FROM job_log GROUP BY job_id) AS log ON log.job_id = job.id
+                   FROM (SELECT job_id, first_seq, last_seq FROM job_log
+                         UNION ALL SELECT job_id, first_seq, last_seq FROM job_log_archive) AS part
+                   GROUP BY job_id) AS log ON log.job_id = job.id
         WHERE coalesce(log.first_seq, 1) <> 1 OR coalesce(log.last_seq, 0) <> job.log_seq
            OR coalesce(log.line_count, 0) <> job.log_seq
         ORDER BY job.id";

@@ -1,125 +1,12 @@
-//! The job log: rows of many lines each, read back as lines.
+//! Appending to the job log, in rows of many lines each. They are read in [`super::rows`].
 
 use std::collections::HashSet;
 
-use docket_core::time::Timestamp;
 use docket_db::{Error, Tx, execute, on};
 use serde::Serialize;
 
-use super::{jobs::Order, over_list, prefer_indexes};
-use crate::{JobId, JobState, Level, LogLine};
-
-/// Which lines to read.
-#[derive(Debug, Clone)]
-pub struct LineFilter {
-    /// Only lines with a greater `seq`.
-    pub after_seq: i64,
-    /// Only lines written at this time or later.
-    pub since: Timestamp,
-    /// Only lines written before this time.
-    pub until: Timestamp,
-    /// Only lines of this level or above.
-    pub level: Level,
-    /// By `seq`.
-    pub order: Order,
-    /// How many at most.
-    pub limit: usize,
-}
-
-impl LineFilter {
-    /// Every line after `after_seq` of `level` or above, oldest first, at most `limit`.
-    pub fn after(after_seq: i64, level: Level, limit: usize) -> Self {
-        Self {
-            after_seq,
-            since: Timestamp::from_millis(0),
-            until: Timestamp::MAX,
-            level,
-            order: Order::Ascending,
-            limit,
-        }
-    }
-
-    fn admits(&self, line: &LogLine) -> bool {
-        line.seq > self.after_seq && line.at >= self.since && line.at < self.until && line.level >= self.level
-    }
-}
-
-#[derive(sqlx::FromRow)]
-struct LogRow {
-    first_seq: i64,
-    last_seq: i64,
-    lines: String,
-}
-
-/// How many rows one query reads; the loop goes on until enough lines are found.
-const ROWS_PER_QUERY: i64 = 64;
-
-/// Returns the lines of `job` that pass `filter`.
-pub(crate) async fn list(tx: &mut Tx, job: JobId, filter: &LineFilter) -> Result<Vec<LogLine>, Error> {
-    const ASCENDING: &str = "
-        SELECT first_seq, last_seq, lines
-        FROM job_log
-        WHERE job_id = $1 AND last_seq > $2 AND last_at >= $3 AND first_at < $4 AND max_level >= $5
-        ORDER BY last_seq
-        LIMIT $6";
-    const DESCENDING: &str = "
-        SELECT first_seq, last_seq, lines
-        FROM job_log
-        WHERE job_id = $1 AND last_seq > $7 AND last_seq < $2 AND last_at >= $3 AND first_at < $4 AND max_level >= $5
-        ORDER BY last_seq DESC
-        LIMIT $6";
-    let ascending = filter.order == Order::Ascending;
-    let sql = if ascending { ASCENDING } else { DESCENDING };
-    let mut edge = if ascending { filter.after_seq } else { i64::MAX };
-    let mut found = Vec::new();
-    loop {
-        let rows: Vec<LogRow> = on!(&mut *tx, conn => {
-            let query = sqlx::query_as(sql)
-                .bind(job.to_string())
-                .bind(edge)
-                .bind(filter.since.millis())
-                .bind(filter.until.millis())
-                .bind(filter.level.number())
-                .bind(ROWS_PER_QUERY);
-            let query = if ascending { query } else { query.bind(filter.after_seq) };
-            query.fetch_all(conn)
-        })?;
-        let last_page = (rows.len() as i64) < ROWS_PER_QUERY;
-        for row in rows {
-            edge = row.last_seq;
-            let mut lines = decode(job, &row)?;
-            if !ascending {
-                lines.reverse();
-            }
-            found.extend(lines.into_iter().filter(|line| filter.admits(line)));
-            if found.len() >= filter.limit {
-                found.truncate(filter.limit);
-                return Ok(found);
-            }
-        }
-        if last_page {
-            return Ok(found);
-        }
-    }
-}
-
-fn decode(job: JobId, row: &LogRow) -> Result<Vec<LogLine>, Error> {
-    let stored: Vec<(i64, i64, String)> = serde_json::from_str(&row.lines).map_err(Error::corrupt(
-        "job_log",
-        "lines",
-        format!("{job}/{}", row.last_seq),
-    ))?;
-    let lines = stored
-        .into_iter()
-        .zip(row.first_seq..)
-        .map(|((at, level, message), seq)| LogLine {
-            seq,
-            at: Timestamp::from_millis(at),
-            level: Level::from_number(level),
-            message,
-        });
-    Ok(lines.collect())
-}
+use super::{over_list, prefer_indexes};
+use crate::{JobId, JobState, LogLine};
 
 /// What one attempt adds to its job's log: lines that are dense and continue it.
 #[derive(Debug, Clone)]

@@ -6,23 +6,19 @@ use std::{
     time::Duration,
 };
 
-use docket_db::Error;
 use tokio::sync::{
     broadcast::{self, error::RecvError},
     watch,
 };
 use tracing::warn;
 
-use crate::{JobId, JobState, Jobs, Level, LogLine, store::lines::LineFilter};
+use crate::{JobId, JobState, Jobs, Level, LineFilter, LogError, LogLine};
 
 /// How long a feed waits for a signal before it looks for itself.
 const POLL: Duration = Duration::from_secs(2);
 
 /// How long a feed waits when the database does not answer.
 const RETRY: Duration = Duration::from_secs(1);
-
-/// How many lines one read brings at most.
-const READ_LINES: usize = 1000;
 
 /// How many lines, and about how many bytes, are kept for watchers that are a little behind. Others read from storage.
 const RECENT_LINES: usize = 1000;
@@ -103,7 +99,7 @@ impl Feed {
     }
 
     /// Reads what is new. True when nothing more will come.
-    async fn read(&self, jobs: &Jobs) -> Result<bool, Error> {
+    async fn read(&self, jobs: &Jobs) -> Result<bool, LogError> {
         let mut tx = jobs.db().read().await?;
         // The job first: a line stored after this look cannot belong to a job seen as finished.
         let Some(job) = jobs.find(&mut tx, self.job).await? else {
@@ -119,24 +115,28 @@ impl Feed {
             // Older lines are for those who want them to read from storage.
             State::Unread | State::NoJob => job.log_seq,
         };
-        let mut lines = Vec::new();
-        while lines.last().map_or(after, |line: &LogLine| line.seq) < job.log_seq {
-            let from = lines.last().map_or(after, |line| line.seq);
-            let filter = LineFilter::after(from, Level::Debug, READ_LINES);
-            let page = jobs.lines(&mut tx, self.job, &filter).await?;
-            if page.is_empty() {
-                break;
-            }
-            lines.extend(page);
-        }
+        drop(tx);
+        let seq = job.log_seq.max(after);
+        // When there are more than are kept, everybody reads them from storage.
+        let fits = seq - after <= RECENT_LINES as i64;
+        let lines = if seq > after && fits {
+            let filter = LineFilter {
+                up_to_seq: seq,
+                ..LineFilter::after(after, Level::Debug, RECENT_LINES)
+            };
+            jobs.lines(self.job, &filter).await?
+        } else {
+            Vec::new()
+        };
         self.state.send_if_modified(|state| {
             let (mut recent, before) = match std::mem::take(state) {
                 State::Read { recent, finished, .. } => (Arc::unwrap_or_clone(recent), Some(finished)),
                 State::Unread | State::NoJob => (VecDeque::new(), None),
             };
-            let seq = lines.last().map_or(after, |line| line.seq);
             let news = seq > after || before != Some(ended);
-            if !lines.is_empty() {
+            if !fits {
+                recent.clear();
+            } else if !lines.is_empty() {
                 recent.push_back(lines.into());
                 shorten(&mut recent);
             }

@@ -38,8 +38,7 @@ pub(crate) async fn find(jobs: &Jobs, id: JobId) -> Job {
 }
 
 pub(crate) async fn lines(jobs: &Jobs, id: JobId) -> Vec<LogLine> {
-    let mut tx = jobs.db().read().await.unwrap();
-    jobs.lines(&mut tx, id, &LineFilter::after(0, Level::Debug, usize::MAX))
+    jobs.lines(id, &LineFilter::after(0, Level::Debug, usize::MAX))
         .await
         .unwrap()
 }
@@ -77,10 +76,15 @@ impl Worker {
     }
 
     pub(crate) fn start_with(jobs: &Jobs, name: &str, handler: Handler) -> Self {
+        Self::start_leasing(jobs, name, 1, handler)
+    }
+
+    /// With another lease than one second, which a busy machine may let lapse.
+    pub(crate) fn start_leasing(jobs: &Jobs, name: &str, lease_secs: u64, handler: Handler) -> Self {
         let config = Config {
             concurrency: 4,
             background_concurrency: 1,
-            lease_secs: 1,
+            lease_secs,
             drain_secs: 5,
             retry_millis: 1,
             name: name.to_owned(),

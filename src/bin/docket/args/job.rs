@@ -33,6 +33,7 @@ pub(crate) enum Job {
         docket job logs ID                         all lines so far\n  \
         docket job logs ID --follow                until the job ends; exits 0 only if it succeeded\n  \
         docket job logs ID --level notice          only the milestones and errors\n  \
+        docket job logs ID --search warning        only lines with this text, in any case of letters\n  \
         docket job logs ID --since 2026-08-18T07:00:00Z")]
     Logs(JobLogs),
     /// Say in one sentence why a job does not run
@@ -142,6 +143,10 @@ pub(crate) struct JobLogs {
     /// The lowest level shown: debug, info, warn, notice or error
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub level: Level,
+
+    /// Only lines that hold this text, in any case of letters
+    #[arg(long, value_name = "TEXT")]
+    pub search: Option<String>,
 }
 
 /// A job that a trustee names.

@@ -64,6 +64,7 @@ pub(super) async fn watch(
                 gathered.push(line);
                 show_at.get_or_insert(Instant::now() + GATHERING);
             }
+            Event::Behind { .. } => {}
             Event::Interrupted { cause, .. } => out.note(&harmless_line(&cause.to_string(), 200)),
             Event::Ended(outcome) => {
                 let success = outcome.success;

@@ -1,12 +1,14 @@
-//! Removing blobs that nothing names: what publishes and imports that failed have stored, and tarballs whose removal failed.
+//! Removing blobs that nothing names: what publishes and imports that failed have stored, tarballs whose removal failed, and archived logs that
+//! are not kept any more.
 //!
 //! Why this takes nothing that anybody needs, or is about to need, is told in [`docket_index::blobs`].
 
 use docket_core::digest::Sha256;
 use docket_core::time::Timestamp;
+use docket_db::Tx;
 use docket_index::blobs;
-use docket_jobs::Run;
-use docket_storage::Listed;
+use docket_jobs::{Run, archive_storage};
+use docket_storage::{Listed, Storage};
 
 use crate::outcome::PublishError;
 use crate::publish::STORAGE;
@@ -26,22 +28,60 @@ pub(super) struct Removed {
     pub(super) bytes: u64,
 }
 
+/// Whose blobs.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Owner {
+    /// Packages, and repositories that were imported.
+    Registry,
+    /// Archived logs.
+    Logs,
+}
+
+impl Owner {
+    fn storage(self, state: &WorkerState) -> Storage {
+        match self {
+            Self::Registry => state.storage.clone(),
+            Self::Logs => archive_storage(&state.storage),
+        }
+    }
+
+    /// Whether the owner has anything: otherwise nothing can be told from garbage.
+    async fn has_rows(self, tx: &mut Tx, run: &Run) -> Result<bool, docket_db::Error> {
+        match self {
+            Self::Registry => blobs::has_rows(tx).await,
+            Self::Logs => run.jobs().has_archive(tx).await,
+        }
+    }
+
+    async fn is_named(self, tx: &mut Tx, run: &Run, digest: Sha256) -> Result<bool, docket_db::Error> {
+        match self {
+            Self::Registry => blobs::is_named(tx, digest).await,
+            Self::Logs => run.jobs().names_archived(tx, digest).await,
+        }
+    }
+}
+
 /// Removes what is old and unnamed.
-pub(super) async fn remove_unnamed(state: &WorkerState, run: &Run) -> Result<Removed, PublishError> {
+pub(super) async fn remove_unnamed(
+    state: &WorkerState,
+    run: &Run,
+    owner: Owner,
+) -> Result<Removed, PublishError> {
+    let storage = owner.storage(state);
     let mut removed = Removed::default();
     let mut tx = run.jobs().db().write().await?;
     blobs::prune(&mut tx, run.jobs().clock().now()).await?;
-    let has_rows = blobs::has_rows(&mut tx).await?;
+    let has_rows = owner.has_rows(&mut tx, run).await?;
     tx.commit().await?;
     if !has_rows {
         return Ok(removed);
     }
     let mut after = None;
     loop {
-        let page = state.storage.list(after, PAGE).await;
+        let page = storage.list(after, PAGE).await;
         let page = page.map_err(PublishError::unavailable(STORAGE))?;
-        for blob in find_unnamed(run, &page).await? {
-            if remove(state, run, blob.digest).await? {
+        for blob in find_unnamed(run, owner, &page).await? {
+            if remove(&storage, run, owner, blob.digest).await? {
                 removed.blobs += 1;
                 removed.bytes += blob.bytes;
             }
@@ -54,13 +94,13 @@ pub(super) async fn remove_unnamed(state: &WorkerState, run: &Run) -> Result<Rem
 }
 
 /// Those of `page` that are old and that nothing names now.
-async fn find_unnamed(run: &Run, page: &[Listed]) -> Result<Vec<Listed>, PublishError> {
+async fn find_unnamed(run: &Run, owner: Owner, page: &[Listed]) -> Result<Vec<Listed>, PublishError> {
     let young = run.jobs().clock().now().plus_millis(-YOUNG_MILLIS);
     let stored_at = |blob: &Listed| Timestamp::from_millis(blob.stored_at.timestamp_millis());
     let mut unnamed = Vec::new();
     let mut tx = run.jobs().db().read().await?;
     for blob in page.iter().filter(|blob| stored_at(blob) < young) {
-        if !blobs::is_named(&mut tx, blob.digest).await? {
+        if !owner.is_named(&mut tx, run, blob.digest).await? {
             unnamed.push(*blob);
         }
     }
@@ -70,7 +110,7 @@ async fn find_unnamed(run: &Run, page: &[Listed]) -> Result<Vec<Listed>, Publish
 /// Removes a blob, unless it is or may soon be named after all.
 ///
 /// Nothing of this needs the fence of the attempt: a blob is condemned by one at a time, whoever that is.
-async fn remove(state: &WorkerState, run: &Run, digest: Sha256) -> Result<bool, PublishError> {
+async fn remove(storage: &Storage, run: &Run, owner: Owner, digest: Sha256) -> Result<bool, PublishError> {
     let at = run.jobs().clock().now();
     let mut tx = run.jobs().db().write().await?;
     if !blobs::condemn(&mut tx, digest, at).await? {
@@ -79,11 +119,11 @@ async fn remove(state: &WorkerState, run: &Run, digest: Sha256) -> Result<bool, 
     tx.commit().await?;
     // Another transaction: it must see what was committed before the blob was condemned.
     let mut tx = run.jobs().db().read().await?;
-    let named = blobs::is_named(&mut tx, digest).await?;
+    let named = owner.is_named(&mut tx, run, digest).await?;
     drop(tx);
     if !named {
         // When this fails the store may still do it later, so the blob stays condemned for a while.
-        let done = state.storage.remove(digest).await;
+        let done = storage.remove(digest).await;
         done.map_err(PublishError::unavailable(STORAGE))?;
     }
     let mut tx = run.jobs().db().write().await?;

@@ -1,0 +1,57 @@
+//! What a watcher asks for, in the words of the address.
+
+use std::str::FromStr;
+
+use axum::http::StatusCode;
+use docket_http::Problem;
+use docket_jobs::{Level, LineFilter, Search};
+use serde::Deserialize;
+
+/// The parameters of all routes to a log.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct LogQuery {
+    /// The last line it has.
+    #[serde(default)]
+    pub(super) after: i64,
+    level: Option<String>,
+    search: Option<String>,
+    pub(super) limit: Option<usize>,
+}
+
+impl LogQuery {
+    /// The lowest level; INFO unless told otherwise.
+    pub(super) fn level(&self) -> Result<Level, Problem> {
+        Ok(self.given_level()?.unwrap_or(Level::Info))
+    }
+
+    /// The lowest level, if one is given. A form that was left empty gives none.
+    pub(super) fn given_level(&self) -> Result<Option<Level>, Problem> {
+        let given = self.level.as_deref().filter(|text| !text.is_empty());
+        let parsed = given.map(|text| Level::from_str(&text.to_uppercase()));
+        parsed.transpose().map_err(|error| {
+            Problem::new(StatusCode::BAD_REQUEST, "invalid-level", "Invalid log level").detail(error)
+        })
+    }
+
+    /// The text that lines hold.
+    pub(super) fn search(&self) -> Result<Option<Search>, Problem> {
+        let given = Some(self.search_text()).filter(|text| !text.is_empty());
+        let parsed = given.map(str::parse);
+        parsed.transpose().map_err(|error| {
+            Problem::new(StatusCode::BAD_REQUEST, "invalid-search", "Invalid search").detail(error)
+        })
+    }
+
+    /// The same as it was written.
+    pub(super) fn search_text(&self) -> &str {
+        self.search.as_deref().unwrap_or_default()
+    }
+
+    /// The lines that are asked for, of `level` or above.
+    pub(super) fn filter(&self, level: Level, limit: usize) -> Result<LineFilter, Problem> {
+        Ok(LineFilter {
+            search: self.search()?,
+            ..LineFilter::after(self.after, level, limit)
+        })
+    }
+}
