@@ -89,11 +89,7 @@ async fn readings(served: &Served, id: JobId) -> Vec<(String, String)> {
         let response = served.get(&path).header("accept", accept).send().await.unwrap();
         assert_eq!(response.status(), 200, "{path}");
         let body = response.text().await.unwrap();
-        assert!(
-            body.contains("line 1"),
-            "{path}: {}",
-            &body[..body.len().min(500)]
-        );
+        assert!(body.contains("line "), "{path}: {}", &body[..body.len().min(500)]);
         readings.push((path, body));
     }
     let path = format!("{jobs}/logs/ws?after=3");
@@ -133,8 +129,8 @@ on_both_databases! {
             assert!(refused["detail"].as_str().unwrap().contains("docketd doctor"));
         }
         for path in [format!("/api/v1/jobs/{id}/logs/download"), format!("/logs/{id}")] {
-            let response = served.get(&path).send().await.unwrap();
-            assert!(response.text().await.is_err(), "{path} breaks off");
+            let whole = async { served.get(&path).send().await?.text().await };
+            assert!(whole.await.is_err(), "{path} breaks off");
         }
         let (texts, code) = websocket(&served, &format!("/api/v1/jobs/{id}/logs/ws")).await;
         assert_eq!((texts.len(), code), (0, Some(CloseCode::Error)));

@@ -8,7 +8,7 @@ const MAX_CHARS: usize = 200;
 /// Text that a line holds, in whatever case its letters are. It is taken as it stands: no character has a meaning of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Search {
-    /// In lower case.
+    /// In the one form that all its cases have.
     needle: String,
 }
 
@@ -24,7 +24,7 @@ impl FromStr for Search {
         if text.is_empty() || text.chars().count() > MAX_CHARS {
             return Err(SearchError);
         }
-        let needle = lower_case(text);
+        let needle = fold(text);
         Ok(Self { needle })
     }
 }
@@ -34,7 +34,7 @@ impl Search {
     pub fn finds(&self, message: &str) -> bool {
         // Nearly all lines are ASCII, and need not be copied.
         if !message.is_ascii() {
-            return lower_case(message).contains(&self.needle);
+            return fold(message).contains(&self.needle);
         }
         let (message, needle) = (message.as_bytes(), self.needle.as_bytes());
         message
@@ -43,9 +43,11 @@ impl Search {
     }
 }
 
-/// Letter by letter: the lower case of a letter must not depend on its neighbours, or a part of a word might not be found in it.
-fn lower_case(text: &str) -> String {
-    text.chars().flat_map(char::to_lowercase).collect()
+/// One form for all cases of a letter, whatever its neighbours are: a part of a word is found in the word. By way of the upper case, because some
+/// letters have two lower ones, like the two small sigmas, and some have none of their own, like ß.
+fn fold(text: &str) -> String {
+    let upper = text.chars().flat_map(char::to_uppercase);
+    upper.flat_map(char::to_lowercase).collect()
 }
 
 #[cfg(test)]
@@ -58,6 +60,7 @@ mod tests {
         assert!(found("module", "Compiling Module Main"));
         assert!(found("ÄRGER", "großer Ärger"));
         assert!(found("οδος", "ΟΔΟΣ"), "a sigma is a sigma wherever it stands");
+        assert!(found("STRASSE", "Straße"));
         assert!(!found("modules", "Compiling module Main"));
         assert!(!found("a long text", "short"));
         assert!(!found("x", ""));
