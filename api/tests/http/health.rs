@@ -51,7 +51,7 @@ on_both_databases! {
         let served = Served::start(db).await;
         served.jobs.db().close().await;
         for path in ["/index/ef/fe/effect", "/effect/4.0.0.tar.gz", "/git/registry.git/info/refs?service=git-upload-pack"] {
-            let problem = crate::served::problem(served.get(path).send().await.unwrap(), 500).await;
+            let problem = crate::served::problem(served.get(path).send().await.unwrap(), 503).await;
             let text = problem.to_string().to_lowercase();
             assert!(!text.contains("pool") && !text.contains("sql"), "{text}");
         }

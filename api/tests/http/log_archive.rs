@@ -89,11 +89,7 @@ async fn readings(served: &Served, id: JobId) -> Vec<(String, String)> {
         let response = served.get(&path).header("accept", accept).send().await.unwrap();
         assert_eq!(response.status(), 200, "{path}");
         let body = response.text().await.unwrap();
-        assert!(
-            body.contains("line "),
-            "{path}: {}",
-            &body[..body.len().min(500)]
-        );
+        assert!(body.contains("line "), "{path}: {}", &body[..body.len().min(500)]);
         readings.push((path, body));
     }
     let path = format!("{jobs}/logs/ws?after=3");

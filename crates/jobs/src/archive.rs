@@ -157,7 +157,7 @@ impl Jobs {
         let (mut lines, mut bytes, mut edge) = (Vec::new(), 0, 0);
         let mut tx = self.db().read().await?;
         'part: loop {
-            let rows = rows::list(&mut tx, job, &filter, edge).await?;
+            let rows = rows::list(&mut tx, job, &filter, edge, rows::MAX_ROWS).await?;
             if rows.is_empty() {
                 break;
             }

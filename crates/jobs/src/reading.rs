@@ -7,7 +7,7 @@ use crate::{
     JobId, Jobs, Level, LogError, LogLine, Order, Search,
     store::{
         archive::{self, PartRow},
-        rows::{self, ROWS_PER_QUERY},
+        rows::{self, MAX_ROWS},
     },
 };
 
@@ -190,9 +190,12 @@ impl<'a> Gathering<'a> {
 
     /// Reads on in the rows of the log, to its end or until the page is done.
     async fn read_rows(&mut self, tx: &mut Tx, job: JobId) -> Result<(), Error> {
+        // One row may be enough, or there may be a line in each: few at first, so that a short page does not read what it has no room for.
+        let mut limit = 4;
         loop {
-            let rows = rows::list(tx, job, self.filter, self.edge).await?;
-            let is_end = rows.len() < ROWS_PER_QUERY;
+            let rows = rows::list(tx, job, self.filter, self.edge, limit).await?;
+            let is_end = rows.len() < limit;
+            limit = (limit * 4).min(MAX_ROWS);
             for row in rows {
                 self.take(row.decode(job)?, row.bytes());
                 if self.is_done() {

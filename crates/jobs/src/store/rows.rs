@@ -7,8 +7,8 @@ use sqlx::AssertSqlSafe;
 use super::jobs::Order;
 use crate::{JobId, Level, LogLine, reading::LineFilter};
 
-/// How many rows one query reads.
-pub(crate) const ROWS_PER_QUERY: usize = 64;
+/// How many rows one query reads at most.
+pub(crate) const MAX_ROWS: usize = 64;
 
 /// One row, not decoded yet.
 #[derive(Debug, sqlx::FromRow)]
@@ -44,7 +44,7 @@ impl LogRow {
     }
 }
 
-/// Returns the next rows of `job` that may hold lines which pass `filter`: behind `edge`, or before it when the order is descending. Where
+/// Returns up to `limit` of the next rows of `job` that may hold lines which pass `filter`: behind `edge`, or before it when the order is descending. Where
 /// an end is set, rows beyond it may follow.
 ///
 /// Only the conditions that are asked for stand in the text, and each text has one index in whose order it is: what is not asked for is not read.
@@ -54,6 +54,7 @@ pub(crate) async fn list(
     job: JobId,
     filter: &LineFilter,
     edge: i64,
+    limit: usize,
 ) -> Result<Vec<LogRow>, Error> {
     let ascending = filter.order == Order::Ascending;
     let is_loud = filter.level >= Level::Warn;
@@ -99,6 +100,6 @@ pub(crate) async fn list(
         .bind(filter.since.millis())
         .bind(filter.until.millis())
         .bind(filter.level.number())
-        .bind(ROWS_PER_QUERY as i64)
+        .bind(limit as i64)
         .fetch_all(conn))
 }
