@@ -77,6 +77,12 @@ const TRIGGER_FUNCTION: &str = "
     CREATE FUNCTION wait_for_the_test() RETURNS trigger AS
     $$ BEGIN PERFORM pg_advisory_xact_lock_shared(4711); RETURN NEW; END $$ LANGUAGE plpgsql";
 
+/// The database notices after three seconds that nobody goes on with a transaction. It says so to connections from now on.
+const NOTICE_SOON: &str = "
+    DO $$ BEGIN
+      EXECUTE format('ALTER DATABASE %I SET idle_in_transaction_session_timeout = 3000', current_database());
+    END $$";
+
 impl Step {
     /// Makes programs wait.
     pub(crate) fn prepare(self, dir: &Path) {
@@ -170,6 +176,7 @@ fn survives_stop(step: Step) {
     let url = new_database();
     let registry = serve(&url, SHORT_LEASE, |dir| step.prepare(dir));
     let mut database = Psql::connect(&url);
+    database.run(NOTICE_SOON);
     step.hold(&mut database);
     demo(&registry).push();
     let first = work(&registry);

@@ -16,10 +16,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// By default each statement of PostgreSQL sees a newer state; SQLite shows one state to a whole transaction by itself.
 const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
-/// A process that is stopped, or a machine that is gone, in the middle of a transaction must not keep its locks: the server ends it. And nothing here
-/// runs long enough for compiled queries to pay: compiling takes 200 ms each time.
-const SETTINGS: &str =
-    "SELECT set_config('idle_in_transaction_session_timeout', '30s', false), set_config('jit', 'off', false)";
+/// A process that is stopped, or a machine that is gone, in the middle of a transaction must not keep its locks: the server ends it, after 30 seconds or
+/// when its operator says. And nothing here runs long enough for compiled queries to pay: compiling takes 200 ms each time.
+const SETTINGS: &str = "
+    SELECT set_config(name, coalesce(nullif(setting, '0'), '30s'), false), set_config('jit', 'off', false)
+    FROM pg_settings WHERE name = 'idle_in_transaction_session_timeout'";
 
 /// How many connections one process keeps at most.
 const MAX_CONNECTIONS: u32 = 16;

@@ -124,6 +124,7 @@ pub(crate) async fn remove(tx: &mut Tx, before: Timestamp, limit: i64) -> Result
             SELECT part.job_id, part.last_seq
             FROM job_log_archive part JOIN job ON job.id = part.job_id
             WHERE part.digest IS NOT NULL AND job.finished_at < $1
+            ORDER BY part.job_id, part.last_seq
             LIMIT $2)
         RETURNING last_seq - first_seq + 1";
     on!(tx, conn => sqlx::query_scalar(SQL).bind(before.millis()).bind(limit).fetch_all(conn))
