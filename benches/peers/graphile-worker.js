@@ -18,6 +18,7 @@ await measure({
     { name: "10 at once, no local queue", concurrentJobs: 10 },
     { name: "100 at once, local queue of 1,000", ...batched(100, 1000) },
   ],
+  enqueues: [{ name: "in process, 8 callers" }],
   async open(url) {
     const pool = new pg.Pool({ connectionString: url, max: 16 });
     return {

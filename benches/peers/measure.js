@@ -3,11 +3,12 @@
 //   name                            as the report calls it
 //   endToEnd: [setting]             each with a `name` and the number of `processes`
 //   waits: [setting]                for jobs on an idle system
-//   open(url)                       → { prepare(), enqueue(), fill(count), close() }
+//   enqueues: [setting]             each of them, besides its name, an argument of enqueue()
+//   open(url)                       → { prepare(), enqueue(setting), fill(count), close() }
 //   connect(url)                    whatever a worker can have before it starts
 //   work(it, setting, onStart)      starts a worker that calls onStart() for each job → { stop() }
 //
-// Prints one JSON object per figure. Before an end-to-end round it prints {"begin": true}, and there and after the figure it waits for a
+// Prints one JSON object per figure. Before a round that has a rate it prints {"begin": true}, and there and after the figure it waits for a
 // line: whoever reads this measures the server's CPU time meanwhile.
 import { once } from "node:events";
 import { fork } from "node:child_process";
@@ -112,6 +113,26 @@ async function waits(peer, queue, setting) {
   await running.stop();
 }
 
+/** One job at a time by each of several callers in this process, without a worker. */
+async function enqueues(peer, queue, setting) {
+  const CALLERS = 8;
+  const call = async (jobs) => {
+    for (let number = 0; number < jobs; number += CALLERS) await queue.enqueue(setting);
+  };
+  const callAll = (jobs) => Promise.all(Array.from({ length: CALLERS }, () => call(jobs)));
+  const jobs = 8_000;
+  await callAll(jobs / 10);
+  print({ begin: true });
+  await told();
+  const before = process.cpuUsage();
+  const start = performance.now();
+  await callAll(jobs);
+  const seconds = (performance.now() - start) / 1000;
+  const { user, system } = process.cpuUsage(before);
+  print({ system: peer.name, database: "PostgreSQL", figure: "enqueue", setting: setting.name, jobs, rate: jobs / seconds, own_cpu_us: (user + system) / jobs });
+  await told();
+}
+
 /** Measures a peer; in a child process, works for it. */
 export async function measure(peer) {
   if (process.argv[2] === "worker") return worker(peer, JSON.parse(process.argv[3]));
@@ -119,6 +140,7 @@ export async function measure(peer) {
   await queue.prepare();
   for (const setting of peer.endToEnd) await endToEnd(peer, queue, setting);
   for (const setting of peer.waits) await waits(peer, queue, setting);
+  for (const setting of peer.enqueues) await enqueues(peer, queue, setting);
   await queue.close();
   process.exit(0);
 }

@@ -3,6 +3,7 @@ import { PgBoss } from "pg-boss";
 import { measure } from "./measure.js";
 
 const QUEUE = "noop";
+const QUIET = "quiet";
 const boss = (url, more) => {
   const boss = new PgBoss({ connectionString: url, max: 16, schedule: false, useListenNotify: true, ...more });
   boss.on("error", (error) => console.error(error));
@@ -22,11 +23,18 @@ await measure({
     { name: "2 workers, batches of 500", ...batched(500) },
     { name: "10 workers, one job at a time", batchSize: 1, localConcurrency: 10 },
   ],
+  enqueues: [
+    { name: "in process, 8 callers, with notify", to: QUEUE },
+    { name: "in process, 8 callers, without notify", to: QUIET },
+  ],
   async open(url) {
     const queue = await boss(url);
     return {
-      prepare: () => queue.createQueue(QUEUE, { notify: true }),
-      enqueue: () => queue.send(QUEUE, {}),
+      async prepare() {
+        await queue.createQueue(QUEUE, { notify: true });
+        await queue.createQueue(QUIET);
+      },
+      enqueue: ({ to } = { to: QUEUE }) => queue.send(to, {}),
       async fill(count) {
         for (let from = 0; from < count; from += 1000) await queue.insert(QUEUE, Array.from({ length: 1000 }, () => ({ data: {} })));
       },

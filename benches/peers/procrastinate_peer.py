@@ -97,12 +97,30 @@ async def waits(concurrency):
     await stop(task)
 
 
+async def enqueues(callers):
+    async def call(jobs):
+        for _ in range(jobs // callers):
+            await noop.defer_async()
+
+    await asyncio.gather(*(call(JOBS // 10) for _ in range(callers)))
+    print(json.dumps({"begin": True}), flush=True)
+    input()
+    cpu, begun = time.process_time(), time.perf_counter()
+    await asyncio.gather(*(call(JOBS) for _ in range(callers)))
+    seconds = time.perf_counter() - begun
+    used = time.process_time() - cpu
+    setting = f"in process, {callers} callers"
+    say({"figure": "enqueue", "setting": setting, "jobs": JOBS, "rate": JOBS / seconds, "own_cpu_us": used / JOBS * 1e6})
+    input()
+
+
 async def main():
     async with app.open_async():
         await app.schema_manager.apply_schema_async()
         for concurrency in (10, 30):
             await end_to_end(concurrency)
         await waits(10)
+        await enqueues(8)
 
 
 asyncio.run(main())

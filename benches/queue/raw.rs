@@ -43,11 +43,11 @@ pub(crate) async fn measure(db: &Db) -> anyhow::Result<()> {
         execute!(&mut tx, sqlx::query("DELETE FROM raw"))?;
         execute!(&mut tx, sqlx::query(FILL).bind(ROWS as i64))?;
         tx.commit().await?;
-        let (cpu, start) = (Cpu::now(), Instant::now());
+        let (cpu, start) = (Cpu::of(std::process::id()), Instant::now());
         while pass(db, completion).await? > 0 {}
         let (elapsed, cpu) = (start.elapsed(), cpu.elapsed());
         let rate = ROWS as f64 / elapsed.as_secs_f64();
-        let own = cpu.own.as_secs_f64() * 1e6 / ROWS as f64;
+        let [own, _] = cpu.micros_each(ROWS);
         let how = match completion {
             Completion::Together => "completed together",
             Completion::OneByOne => "completed one by one",

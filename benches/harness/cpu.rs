@@ -1,4 +1,4 @@
-//! CPU time of this process and of the database server, which a noisy machine disturbs less than rates.
+//! CPU time of a process and of the database server, which a noisy machine disturbs less than rates.
 
 use std::{fs, time::Duration};
 
@@ -8,18 +8,19 @@ const TICKS_PER_SEC: f64 = 100.0;
 /// CPU time so far, or between two moments.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cpu {
-    /// Of this process.
+    process: u32,
+    /// Of the process.
     pub(crate) own: Duration,
     /// Of the server and all its children, ended ones included; zero without a server.
     pub(crate) server: Duration,
 }
 
 impl Cpu {
-    /// CPU time so far.
-    pub(crate) fn now() -> Self {
+    /// CPU time so far of the process with this id.
+    pub(crate) fn of(process: u32) -> Self {
         let server = server_pid().map_or(Duration::ZERO, |postmaster| {
             let children = fs::read_dir("/proc").into_iter().flatten().flatten();
-            let children = children.filter_map(|entry| stat(entry.file_name().to_str()?));
+            let children = children.filter_map(|entry| stat(entry.file_name().to_str()?.parse().ok()?));
             children
                 .filter(|stat| stat.pid == postmaster || stat.parent == postmaster)
                 .map(|stat| {
@@ -32,17 +33,23 @@ impl Cpu {
                 })
                 .sum()
         });
-        let own = stat("self").map_or(Duration::ZERO, |stat| stat.used);
-        Self { own, server }
+        let own = stat(process).map_or(Duration::ZERO, |stat| stat.used);
+        Self { process, own, server }
     }
 
     /// CPU time since this moment.
     pub(crate) fn elapsed(self) -> Self {
-        let now = Self::now();
+        let now = Self::of(self.process);
         Self {
+            process: self.process,
             own: now.own.saturating_sub(self.own),
             server: now.server.saturating_sub(self.server),
         }
+    }
+
+    /// Microseconds for each of `count` things: of the process, and of the server.
+    pub(crate) fn micros_each(self, count: usize) -> [f64; 2] {
+        [self.own, self.server].map(|time| time.as_secs_f64() * 1e6 / count as f64)
     }
 }
 
@@ -53,7 +60,7 @@ struct Stat {
     ended_children: Duration,
 }
 
-fn stat(process: &str) -> Option<Stat> {
+fn stat(process: u32) -> Option<Stat> {
     let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     let (pid, rest) = text.split_once(" (")?;
     // The name in parentheses may hold anything.

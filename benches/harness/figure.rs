@@ -1,16 +1,6 @@
 //! One figure: a line for people, and a JSON object for `benches/run`.
 
-use docket_db::Db;
-use docket_jobs::Jobs;
 use serde_json::{Value, json};
-
-/// The database's name, as people write it.
-pub(crate) fn title(jobs: &Jobs) -> &'static str {
-    match jobs.db() {
-        Db::Sqlite { .. } => "SQLite",
-        Db::Postgres(_) => "PostgreSQL",
-    }
-}
 
 /// Prints one figure of `system` on `database`; `values` is an object.
 pub(crate) fn print(system: &str, database: &str, figure: &str, line: &str, values: Value) {

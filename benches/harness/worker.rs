@@ -21,19 +21,22 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Starts a worker that calls `work` for each job; [`Worker::done`] hears when `expected` jobs have run.
-    pub(crate) fn start(
+    pub(crate) fn start<F>(
         jobs: &Jobs,
         slots: usize,
         expected: usize,
-        work: impl Fn(&Run) + Send + Sync + 'static,
-    ) -> Self {
+        work: impl Fn(Run) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let done = Arc::new(Notify::new());
-        let (told, work) = (done.clone(), Arc::new(work));
+        let told = done.clone();
         let count = Arc::new(AtomicUsize::new(0));
-        let handler = Handler::new("publish", 60, 3, move |run| {
-            let (count, told, work) = (count.clone(), told.clone(), work.clone());
+        let handler = Handler::new("publish", 600, 3, move |run| {
+            let (count, told, work) = (count.clone(), told.clone(), work(run));
             async move {
-                work(&run);
+                work.await;
                 if count.fetch_add(1, Ordering::SeqCst) + 1 == expected {
                     told.notify_one();
                 }
