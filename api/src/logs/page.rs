@@ -4,7 +4,7 @@ use askama::Template;
 use axum::{
     body::{Body, Bytes},
     extract::State,
-    http::{HeaderMap, HeaderName, StatusCode, header},
+    http::{HeaderMap, HeaderName, header},
     response::{IntoResponse, Response},
 };
 use docket_jobs::{JobId, Level, LogError, Wait};
@@ -21,7 +21,7 @@ use crate::{
     ApiState,
     error::ApiError,
     extract::{Path, Query},
-    pages::{CONTENT_SECURITY_POLICY, not_found_page},
+    pages::{not_found_page, page},
 };
 
 /// How many lines one page shows; the downloads have them all.
@@ -142,7 +142,7 @@ async fn show_page(state: &ApiState, id: &str, query: &LogQuery) -> Result<Respo
     };
     drop(tx);
     let level = query.given_level()?.unwrap_or(Level::Debug);
-    let page = state.jobs.read_log(id, &query.filter(level, PAGE_LINES)?).await?;
+    let read = state.jobs.read_log(id, &query.filter(level, PAGE_LINES)?).await?;
     let why = state
         .jobs
         .why(id)
@@ -168,7 +168,7 @@ async fn show_page(state: &ApiState, id: &str, query: &LogQuery) -> Result<Respo
         started_at: job.started_at.map(|at| at.to_string()),
         finished_at: job.finished_at.map(|at| at.to_string()),
         error_code: job.error_code,
-        lines: page
+        lines: read
             .lines
             .into_iter()
             .map(|line| LineView {
@@ -187,18 +187,11 @@ async fn show_page(state: &ApiState, id: &str, query: &LogQuery) -> Result<Respo
             })
             .to_vec(),
         filtered: level > Level::Debug || !query.search_text().is_empty() || query.after > 0,
-        next: (!page.is_last).then(|| format!("?{}", asked(&[("after", &page.seq.to_string())]))),
-        removed: page.removed_seq,
+        next: (!read.is_last).then(|| format!("?{}", asked(&[("after", &read.seq.to_string())]))),
+        removed: read.removed_seq,
         as_text: download("text"),
         as_json_lines: download("ndjson"),
     };
-    let headers = [
-        NO_INDEX,
-        NO_SNIFF,
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    let page = template.render().expect("templates render from checked values");
-    Ok((StatusCode::OK, headers, page).into_response())
+    let headers = [NO_INDEX, (header::CACHE_CONTROL, "no-store")];
+    Ok((headers, page(&template)).into_response())
 }
