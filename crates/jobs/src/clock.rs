@@ -42,16 +42,57 @@ impl Clock {
         (self.now)().plus_millis(ahead.map_or(0, |ahead| ahead.load(Ordering::Relaxed)))
     }
 
-    /// Sets the clock by the database's, which told `there`.
-    pub(crate) fn set_by(&self, there: Timestamp) {
-        if let Some(ahead) = &self.ahead_millis {
-            ahead.store(there.millis() - (self.now)().millis(), Ordering::Relaxed);
-        }
+    /// Sets the clock by the database's, which told `there` when it was asked at `asked` of this clock.
+    ///
+    /// The database told it at some moment between then and now. As long as its time lies between the two by this clock, they may be the same: the clock
+    /// is left as it is, or it would jump back and forth by what the way takes, and times that follow one another would not.
+    pub(crate) fn set_by(&self, asked: Timestamp, there: Timestamp) {
+        let Some(ahead) = &self.ahead_millis else { return };
+        let possible = there.clamp(asked, self.now().max(asked));
+        ahead.fetch_add(there.millis() - possible.millis(), Ordering::Relaxed);
     }
 }
 
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Clock({})", self.now())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A clock that is set by others and shows 1,000,000 when they are not ahead.
+    fn clock() -> Clock {
+        Clock {
+            now: Arc::new(|| Timestamp::from_millis(1_000_000)),
+            ahead_millis: Some(Arc::default()),
+        }
+    }
+
+    #[test]
+    fn a_clock_that_may_be_right_is_left_alone() {
+        let at = Timestamp::from_millis;
+        for there in [999_700, 999_850, 1_000_000] {
+            let clock = clock();
+            clock.set_by(at(999_700), at(there));
+            assert_eq!(clock.now(), at(1_000_000), "{there}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_wrong_is_set_as_little_as_possible() {
+        let at = Timestamp::from_millis;
+        for (there, now) in [
+            (999_699, 999_999),
+            (1_000_001, 1_000_001),
+            (1_300_000, 1_300_000),
+            (699_700, 700_000),
+        ] {
+            let clock = clock();
+            clock.set_by(at(999_700), at(there));
+            assert_eq!(clock.now(), at(now), "{there}");
+        }
     }
 }

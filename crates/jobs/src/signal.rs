@@ -243,8 +243,9 @@ async fn keep_clock(db: Db, clock: Clock, alive: Weak<Heard>) {
 
 async fn set_clock(db: &Db, clock: &Clock) -> Result<(), Error> {
     let mut tx = db.read().await?;
+    let asked = clock.now();
     if let Some(there) = store::server::time(&mut tx).await? {
-        clock.set_by(there);
+        clock.set_by(asked, there);
     }
     Ok(())
 }
