@@ -13,8 +13,10 @@
 //! | [`solver`] | which versions go together |
 //! | [`purescript`] | the start of a `.purs` file |
 //! | [`json`] | how all of it is read and written |
+//! | [`finding`] | what an audit found, in words |
 
 pub mod digest;
+pub mod finding;
 pub mod json;
 pub mod license;
 pub mod location;

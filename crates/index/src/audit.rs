@@ -1,8 +1,6 @@
 //! Whether rows, the change feed and blobs agree. What is found is damage.
 
-use std::collections::HashSet;
-
-use docket_core::{digest::Sha256, manifest_index};
+use docket_core::{finding::finding, manifest_index};
 use docket_db::{Db, Tx};
 use docket_storage::Storage;
 
@@ -12,12 +10,6 @@ use crate::{
     list_names,
     store::{builds, changes, packages, tarball_source},
 };
-
-/// How many blobs one listing brings.
-const PAGE: usize = 1000;
-
-/// How many examples a finding names.
-const EXAMPLES: usize = 3;
 
 /// Why an audit stopped.
 #[derive(Debug, thiserror::Error)]
@@ -47,18 +39,9 @@ pub async fn audit(db: &Db, storage: &Storage) -> Result<Vec<String>, AuditError
             list_stale_files(&mut tx).await?,
         ),
     ];
-    let found = found.into_iter().filter(|(_, which)| !which.is_empty());
     Ok(found
-        .map(|(what, which)| {
-            let examples = which
-                .iter()
-                .take(EXAMPLES)
-                .cloned()
-                .collect::<Vec<_>>()
-                .join(", ");
-            let more = if which.len() > EXAMPLES { ", …" } else { "" };
-            format!("{} {what}: {examples}{more}", which.len())
-        })
+        .into_iter()
+        .filter_map(|(what, which)| finding(what, &which))
         .collect())
 }
 
@@ -67,16 +50,7 @@ async fn list_without_blob(tx: &mut Tx, storage: &Storage) -> Result<Vec<String>
     if tarball_source::find(tx).await?.is_some() {
         return Ok(Vec::new());
     }
-    let mut stored: HashSet<Sha256> = HashSet::new();
-    let mut after = None;
-    loop {
-        let page = storage.list(after, PAGE).await?;
-        stored.extend(page.iter().map(|blob| blob.digest));
-        match page.last() {
-            Some(last) if page.len() == PAGE => after = Some(last.digest),
-            _ => break,
-        }
-    }
+    let stored = storage.digests().await?;
     let named = packages::list_hashes(tx).await?;
     let missing = named.into_iter().filter(|(_, hash)| !stored.contains(hash));
     Ok(missing.map(|(version, _)| version).collect())

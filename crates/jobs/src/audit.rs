@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use docket_core::finding::finding;
 use docket_db::Error;
 use docket_storage::Storage;
 
@@ -9,12 +10,6 @@ use crate::{Jobs, archive_storage, store};
 
 /// For how long a lapsed lease may stay, in milliseconds, before somebody should have taken it.
 const ABANDONED_MILLIS: i64 = 60_000;
-
-/// How many examples a finding names.
-const EXAMPLES: usize = 3;
-
-/// How many blobs one listing brings.
-const PAGE: usize = 1000;
 
 /// Why an audit of the archive stopped.
 #[derive(Debug, thiserror::Error)]
@@ -57,8 +52,10 @@ impl Jobs {
                 store::audit::list_forgotten_lines(&mut tx).await?,
             ),
         ];
-        let found = found.into_iter().filter(|(_, which)| !which.is_empty());
-        Ok(found.map(|(what, which)| finding(what, &which)).collect())
+        Ok(found
+            .into_iter()
+            .filter_map(|(what, which)| finding(what, &which))
+            .collect())
     }
 
     /// Looks for archived lines whose blob is not in `storage`, and says that in a sentence that names examples.
@@ -70,29 +67,10 @@ impl Jobs {
         let mut tx = self.db().read().await?;
         let named = store::archive::list_named(&mut tx).await?;
         drop(tx);
-        let mut stored: HashSet<String> = HashSet::new();
-        let mut after = None;
-        loop {
-            let page = archive.list(after, PAGE).await?;
-            stored.extend(page.iter().map(|blob| blob.digest.hex()));
-            match page.last() {
-                Some(last) if page.len() == PAGE => after = Some(last.digest),
-                _ => break,
-            }
-        }
+        let stored = archive.digests().await?;
+        let stored: HashSet<String> = stored.into_iter().map(|digest| digest.hex()).collect();
         let missing = named.into_iter().filter(|(digest, _)| !stored.contains(digest));
         let missing: Vec<_> = missing.map(|(_, part)| part).collect();
-        Ok((!missing.is_empty()).then(|| finding("parts of archived logs have no blob", &missing)))
+        Ok(finding("parts of archived logs have no blob", &missing))
     }
-}
-
-fn finding(what: &str, which: &[String]) -> String {
-    let examples = which
-        .iter()
-        .take(EXAMPLES)
-        .cloned()
-        .collect::<Vec<_>>()
-        .join(", ");
-    let more = if which.len() > EXAMPLES { ", …" } else { "" };
-    format!("{} {what}: {examples}{more}", which.len())
 }

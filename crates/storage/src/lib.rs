@@ -7,7 +7,7 @@ mod layout;
 mod local;
 mod s3;
 
-use std::{io, path::PathBuf};
+use std::{collections::HashSet, io, path::PathBuf};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -184,6 +184,23 @@ impl Storage {
         match &self.0 {
             Place::Local(directory) => directory.list(after, limit).await,
             Place::S3(bucket) => bucket.list(after, limit).await,
+        }
+    }
+
+    /// Returns the digests of all blobs. It asks for as many pages as there are, so it takes a while.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn digests(&self) -> Result<HashSet<Sha256>, Error> {
+        const PAGE: usize = 1000;
+        let (mut digests, mut after) = (HashSet::new(), None);
+        loop {
+            let page = self.list(after, PAGE).await?;
+            digests.extend(page.iter().map(|blob| blob.digest));
+            match page.last() {
+                Some(last) if page.len() == PAGE => after = Some(last.digest),
+                _ => return Ok(digests),
+            }
         }
     }
 
