@@ -81,7 +81,7 @@ impl LogError {
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         match self {
-            Self::Database(_) => true,
+            Self::Database(cause) => cause.is_temporary(),
             Self::Storage { cause, .. } => matches!(
                 cause,
                 docket_storage::Error::Unavailable { .. } | docket_storage::Error::Io { .. }

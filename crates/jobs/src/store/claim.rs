@@ -70,13 +70,14 @@ pub(crate) async fn load_scene(tx: &mut Tx) -> Result<Scene, Error> {
                 priority: number.unwrap_or_default(),
             }),
             ("due", _) => scene.next_due = number.map(Timestamp::from_millis),
-            (limit_or_paused, _) => scene.rules(
+            ("paused" | "limit", _) => scene.rules(
                 kind,
                 KindRule {
-                    paused: limit_or_paused == "paused",
+                    paused: fact == "paused",
                     max_running: number,
                 },
             ),
+            _ => unreachable!("the statement above names these facts"),
         }
     }
     for (kind, locks) in running.into_values() {

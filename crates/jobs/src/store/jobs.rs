@@ -222,7 +222,8 @@ pub(crate) async fn find_earlier(
 
 /// Returns the jobs that pass `filter`.
 ///
-/// Only the conditions that are asked for stand in the text: each has an index (0006), but for the kind,, which an `OR` would hide from SQLite.
+/// Only the conditions that are asked for stand in the text: each but the kind has an index (0006), which an `OR` would hide from
+/// SQLite.
 pub(crate) async fn list(tx: &mut Tx, filter: &JobFilter) -> Result<Vec<Job>, Error> {
     const ALL: &str = concat!("SELECT ", job_columns!(), " FROM job WHERE id > $1 AND id < $2");
     // Both texts are those of the index on the name: one has JSON in text columns, the other a type for it.
