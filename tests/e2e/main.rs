@@ -3,12 +3,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod asking;
 mod breaking;
 mod bucket;
 mod cluster;
 mod control;
 mod crash;
 mod fixture;
+mod gate;
 mod git;
 mod harness;
 mod http;
