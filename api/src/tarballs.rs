@@ -1,26 +1,38 @@
 //! `GET /{name}/{version}.tar.gz`: the path that clients build.
 
 use axum::{
-    Router,
     extract::State,
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::get,
 };
 use docket_core::{name::PackageName, version::Version};
 use docket_http::Problem;
 use docket_index::tarballs::Tarballs;
 use docket_jobs::Jobs;
+use utoipa_axum::{
+    router::{OpenApiRouter, UtoipaMethodRouterExt},
+    routes,
+};
 
-use crate::{ApiState, error::ApiError, extract::Path};
+use crate::{ApiState, error::ApiError, extract::Path, openapi::Refused};
 
-pub(crate) fn routes() -> Router<ApiState> {
-    Router::new().route(
-        "/{name}/{file}",
-        get(tarball).fallback(async || StatusCode::NOT_FOUND),
-    )
+pub(crate) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(tarball).map(|route| route.fallback(async || StatusCode::NOT_FOUND)))
 }
 
+/// Sends a tarball. The file is the version with `.tar.gz`.
+#[utoipa::path(
+    get,
+    path = "/{name}/{file}",
+    tag = "packages",
+    params(("name" = String, Path, example = "prelude"), ("file" = String, Path, example = "6.0.1.tar.gz")),
+    responses(
+        (status = 200, description = "The tarball.", content_type = "application/gzip", body = Vec<u8>),
+        (status = 302, description = "The tarball is there."),
+        (status = 304, description = "It has the `ETag` of `If-None-Match` still."),
+        Refused<404>, Refused<502>,
+    )
+)]
 async fn tarball(
     State(jobs): State<Jobs>,
     State(tarballs): State<Tarballs>,

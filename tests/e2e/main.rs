@@ -18,6 +18,7 @@ mod kill;
 mod log_archive;
 mod logs;
 mod neighbours;
+mod openapi;
 mod operations;
 mod postgres;
 mod publish;

@@ -2,6 +2,7 @@
 
 use docket_jobs::{LogLine, TailPage};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A line as the newer routes show it.
 #[derive(Debug, Serialize)]
@@ -14,6 +15,19 @@ pub(super) struct LineObject<'a> {
     /// that does not know this member loses nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     behind: Option<i64>,
+}
+
+/// How [`LineObject`] looks; a description of something with a lifetime cannot be made from it.
+#[derive(ToSchema)]
+#[schema(as = LogLine)]
+#[expect(dead_code, reason = "a description")]
+pub(super) struct LineShape {
+    seq: i64,
+    #[schema(format = DateTime)]
+    timestamp: String,
+    #[schema(example = "INFO")]
+    level: String,
+    message: String,
 }
 
 impl<'a> From<&'a LogLine> for LineObject<'a> {
