@@ -6,7 +6,7 @@ use std::{path::Path as FilePath, process::Stdio};
 
 use axum::{
     body::{Body, Bytes},
-    extract::{DefaultBodyLimit, RawQuery, State},
+    extract::{DefaultBodyLimit, RawQuery, State, rejection::BytesRejection},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -74,15 +74,17 @@ async fn info_refs(
     request_body(content = Vec<u8>, content_type = "application/x-git-upload-pack-request"),
     responses(
         (status = 200, description = "The objects.", content_type = "application/x-git-upload-pack-result", body = Vec<u8>),
-        Refused<404>,
+        (status = 415, description = "The body is of another type, says git.", content_type = "text/plain", body = String),
+        Refused<404>, Refused<413>,
     )
 )]
 async fn upload_pack(
     State(views): State<GitViews>,
     Path(name): Path<String>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
+    let body = body?;
     // The request may follow an answer of another process, whose copy had come further.
     let path = views.bring_up_to_date(find_repository(&name)?).await?;
     let call = Call {

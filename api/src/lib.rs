@@ -86,9 +86,11 @@ pub fn router(state: ApiState) -> Router {
         Box::pin(check_database(db))
     });
     let (described, description) = described().split_for_parts();
+    let description = openapi::text(description);
     described
         .merge(pages::routes())
-        .merge(openapi::routes(description))
+        .merge(pages::reference::routes(&description))
+        .merge(openapi::routes(description.into()))
         .with_state(state)
         .merge(health_routes(ready))
 }

@@ -53,9 +53,13 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
 }
 
 /// `GET /openapi.json`
-pub(crate) fn routes(description: utoipa::openapi::OpenApi) -> Router<ApiState> {
-    let text: Arc<str> = text(description).into();
-    let answer = move || async move { ([(header::CONTENT_TYPE, "application/json")], text.to_string()) };
+pub(crate) fn routes(description: Arc<str>) -> Router<ApiState> {
+    let answer = move || async move {
+        (
+            [(header::CONTENT_TYPE, "application/json")],
+            description.to_string(),
+        )
+    };
     Router::new().route("/openapi.json", get(answer).layer(from_fn(cors)))
 }
 

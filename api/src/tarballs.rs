@@ -39,12 +39,14 @@ async fn tarball(
     Path((name, file)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
+    let missing = || Problem::not_found("There is nothing here. Tarballs are at /NAME/VERSION.tar.gz.");
     let Some(version) = file.strip_suffix(".tar.gz") else {
-        // Every path of two segments comes here, and most are simply unknown.
-        return Ok(StatusCode::NOT_FOUND.into_response());
+        // Every path of two segments comes here, and most are simply unknown. Those that begin like the API have no body (registry.md §1.2).
+        return match name.as_str() {
+            "api" => Ok(StatusCode::NOT_FOUND.into_response()),
+            _ => Err(missing().into()),
+        };
     };
-    let missing =
-        || Problem::not_found("There is no such tarball here. Tarballs are at /NAME/VERSION.tar.gz.");
     let (Ok(name), Ok(version)) = (name.parse::<PackageName>(), version.parse::<Version>()) else {
         return Err(missing().into());
     };

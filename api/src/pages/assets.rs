@@ -30,7 +30,10 @@ macro_rules! asset {
 const CSS: &str = "text/css; charset=utf-8";
 
 /// Every file that a page names; its path here is its path in `web/`.
-static ASSETS: &[Asset] = &[asset!("/styles/docket.css", CSS)];
+static ASSETS: &[Asset] = &[
+    asset!("/styles/docket.css", CSS),
+    asset!("/styles/reference.css", CSS),
+];
 
 pub(super) fn routes() -> Router<ApiState> {
     ASSETS.iter().fold(Router::new(), |router, asset| {
