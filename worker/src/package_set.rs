@@ -262,6 +262,7 @@ async fn commit(
     match docket_index::release_package_set(&mut tx, &release).await {
         Ok(()) => {}
         Err(ReleaseError::Moved { latest }) => return Err(SetRefusal::SetMoved { latest }.into()),
+        Err(ReleaseError::Gone { gone }) => return Err(SetRefusal::MembersGone(gone).into()),
         Err(ReleaseError::Database(err)) => return Err(err.into()),
     }
     let mut mirrored = None;

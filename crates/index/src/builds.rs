@@ -9,7 +9,7 @@ use crate::{
     job_change::{ByJob, metadata_path},
     store::{
         builds::{self, Build, Outcome},
-        packages,
+        changes, packages,
     },
 };
 
@@ -43,6 +43,8 @@ pub async fn record_build(tx: &mut Tx, build: &Build) -> Result<bool, Error> {
 /// # Errors
 /// When the database fails.
 pub async fn commit_metadata(tx: &mut Tx, by: &ByJob) -> Result<usize, Error> {
+    // Before looking: whoever changes one of these packages meanwhile would be overwritten by what was read before.
+    changes::lock(tx).await?;
     let names = builds::take_pending(tx, BATCH).await?;
     let mut files = Vec::new();
     for name in &names {

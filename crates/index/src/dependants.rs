@@ -52,6 +52,24 @@ pub async fn list_dependants(
     Ok(dependants)
 }
 
+/// Returns the versions in the index that would be left with a range that no version satisfies if `version` were taken back.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_breaking(
+    tx: &mut Tx,
+    name: &PackageName,
+    version: Version,
+) -> Result<Vec<(PackageName, Version)>, Error> {
+    let dependants = list_dependants(tx, name, version).await?.into_iter();
+    Ok(dependants
+        .filter(|dependant| dependant.breaks)
+        // A version may name its own package; it goes with it.
+        .filter(|dependant| (&dependant.name, dependant.version) != (name, version))
+        .map(|dependant| (dependant.name, dependant.version))
+        .collect())
+}
+
 /// Returns the versions of the package sets that hold `name` at `version`, lowest first.
 ///
 /// # Errors

@@ -41,7 +41,10 @@ pub enum Error {
         /// What it said.
         output: String,
     },
-    /// git could not be started, or the disk failed.
+    /// There is no git.
+    #[error("git could not be started; install it, and put it on the path")]
+    Missing(#[source] io::Error),
+    /// The disk failed.
     #[error("the repository at {} cannot be written", path.display())]
     Io {
         /// Where.

@@ -24,7 +24,7 @@ use docket_db::Product;
 
 pub use audit::{AuditError, audit};
 pub use builds::{commit_metadata, record_build};
-pub use dependants::{Dependant, list_dependants, list_sets_holding};
+pub use dependants::{Dependant, list_breaking, list_dependants, list_sets_holding};
 pub use job_change::ByJob;
 pub use mirror::{MirrorError, mirror_package_set};
 pub use publish::{Publication, PublishError, bootstrap, publish};
@@ -32,7 +32,9 @@ pub use release::{Release, ReleaseError, find_release_by, release_package_set};
 pub use solver_index::{list_installable, load as load_solver_index};
 pub use store::{
     builds::{Build, Outcome, list as list_builds},
-    changes::{Change, ChangeFile, NewChange, Repository, last_seq, list as list_changes},
+    changes::{
+        Change, ChangeFile, NewChange, Repository, last_seq, list as list_changes, lock as lock_changes,
+    },
     package_sets::{find as find_package_set, latest as latest_package_set, list as list_package_sets},
     packages::{
         find_by_hash, find_index_file, find_metadata, list_locations, list_manifests, list_names,

@@ -59,6 +59,8 @@ fn list(missing: &[(PackageName, Range)]) -> String {
 pub async fn publish(tx: &mut Tx, publication: &Publication<'_>) -> Result<(), PublishError> {
     let Publication { manifest, entry, by } = publication;
     let (name, version) = (&manifest.name, manifest.version);
+    // Before looking: what a range holds now could be taken back before this is stored.
+    changes::lock(tx).await?;
     let mut missing = Vec::new();
     for (dependency, range) in &manifest.dependencies {
         let known = packages::list_manifests(tx, dependency).await?;

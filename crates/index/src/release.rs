@@ -1,11 +1,13 @@
 //! Releasing a package set: its row and its file, in the transaction of the job's effects.
 
-use docket_core::{package_set::PackageSet, version::Version};
+use std::collections::HashSet;
+
+use docket_core::{name::PackageName, package_set::PackageSet, version::Version};
 use docket_db::{Error, Tx};
 
 use crate::{
     ByJob, Repository,
-    store::{changes, package_sets},
+    store::{changes, package_sets, packages},
 };
 
 /// A package set whose checks have passed.
@@ -30,6 +32,12 @@ pub enum ReleaseError {
         /// The latest set.
         latest: Version,
     },
+    /// Members were taken back since it was built.
+    #[error("{} members are not published any more", gone.len())]
+    Gone {
+        /// Those members.
+        gone: Vec<(PackageName, Version)>,
+    },
     /// The database failed.
     #[error(transparent)]
     Database(#[from] Error),
@@ -38,7 +46,7 @@ pub enum ReleaseError {
 /// Records the set and appends its file to the feed.
 ///
 /// # Errors
-/// [`ReleaseError::Moved`] when another set came between; then nothing was written.
+/// [`ReleaseError::Moved`] when another set came between, [`ReleaseError::Gone`] when a member did not stay; then nothing was written.
 pub async fn release_package_set(tx: &mut Tx, release: &Release<'_>) -> Result<(), ReleaseError> {
     let Release {
         set,
@@ -51,6 +59,19 @@ pub async fn release_package_set(tx: &mut Tx, release: &Release<'_>) -> Result<(
     let latest = package_sets::latest(tx).await?.map(|latest| latest.version);
     if let Some(latest) = latest.filter(|latest| Some(*latest) != *follows) {
         return Err(ReleaseError::Moved { latest });
+    }
+    let published: HashSet<String> = packages::list_hashes(tx)
+        .await?
+        .into_iter()
+        .map(|(version, _)| version)
+        .collect();
+    let members = set.packages.iter();
+    let gone: Vec<_> = members
+        .filter(|(name, version)| !published.contains(&format!("{name}@{version}")))
+        .map(|(name, version)| (name.clone(), *version))
+        .collect();
+    if !gone.is_empty() {
+        return Err(ReleaseError::Gone { gone });
     }
     package_sets::insert(tx, set).await?;
     by.append(

@@ -6,7 +6,12 @@ use docket_core::{
 };
 use docket_db::{Error, Tx};
 
-use crate::{Repository, job_change::ByJob, list_dependants, store::packages};
+use crate::{
+    Repository,
+    dependants::list_breaking,
+    job_change::ByJob,
+    store::{changes, packages},
+};
 
 /// A version to be withdrawn, whose every other check has passed.
 #[derive(Debug)]
@@ -49,20 +54,14 @@ pub async fn unpublish(tx: &mut Tx, withdrawal: &Withdrawal<'_>) -> Result<Sha25
         reason,
         by,
     } = withdrawal;
+    changes::lock(tx).await?;
     let Some(mut metadata) = packages::find_metadata(tx, name).await? else {
         return Err(UnpublishError::NotPublished);
     };
     let Some(entry) = metadata.published.remove(version) else {
         return Err(UnpublishError::NotPublished);
     };
-    let breaking: Vec<_> = list_dependants(tx, name, *version)
-        .await?
-        .into_iter()
-        .filter(|dependant| dependant.breaks)
-        // A version may name its own package; it goes with it.
-        .filter(|dependant| (&dependant.name, dependant.version) != (*name, *version))
-        .map(|dependant| (dependant.name, dependant.version))
-        .collect();
+    let breaking = list_breaking(tx, name, *version).await?;
     if !breaking.is_empty() {
         return Err(UnpublishError::Breaks { breaking });
     }

@@ -67,6 +67,12 @@ impl World {
         self.folder.path().join("remote.git")
     }
 
+    /// How many commits of others the registry's remote has, as the doctor tells it.
+    async fn foreign_commits(&self) -> i64 {
+        let (state, _) = self.remotes.state(Repository::Registry).await.unwrap();
+        state.unwrap().foreign_commits
+    }
+
     /// Publishes a package without dependencies: one commit of the registry.
     async fn publish(&self, name: &str) {
         let line = format!(
@@ -200,10 +206,12 @@ on_both_databases! {
         assert_eq!(world.push().await.unwrap(), Pushed { commits: 1, tags: 0, foreign_commits: 1 });
         world.publish("c").await;
         assert_eq!(world.push().await.unwrap().commits, 1);
+        assert_eq!(world.foreign_commits().await, 1, "it is told as long as it is there");
         world.commit_by_hand("two");
         assert_eq!(world.push().await.unwrap().commits, 0, "nothing of ours is missing there");
         world.publish("d").await;
         world.push().await.unwrap();
+        assert_eq!(world.foreign_commits().await, 2);
         assert_eq!(world.subjects(), [
             "Begin", "Update metadata for a", "By hand: one", "Update metadata for b", "Update metadata for c",
             "By hand: two", "Update metadata for d",

@@ -2,12 +2,14 @@
 //!
 //! The codes are listed with their remedies in `docs/problems.md`; a test keeps the two together.
 
+use docket_core::name::PackageName;
 use docket_core::package_set::checks::UpdateError;
 use docket_core::version::Version;
 use docket_jobs::Failure;
 
 use crate::codes::codes;
 use crate::outcome::PublishError;
+use crate::rejection::join;
 
 /// Why an update of the package set was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +53,20 @@ pub enum SetRefusal {
         /// The set that is the latest now.
         latest: Version,
     },
+    /// Members were unpublished meanwhile.
+    #[error(
+        "{} unpublished while this update was built: send the update again without it",
+        are(.0)
+    )]
+    MembersGone(Vec<(PackageName, Version)>),
+}
+
+fn are(members: &[(PackageName, Version)]) -> String {
+    let verb = if members.len() == 1 { "was" } else { "were" };
+    format!(
+        "{} {verb}",
+        join(members.iter().map(|(name, version)| format!("{name}@{version}")))
+    )
 }
 
 codes! { SetRefusal:
@@ -62,6 +78,7 @@ codes! { SetRefusal:
     StartDoesNotCompile => "set-start-does-not-compile",
     NothingKept => "set-nothing-kept",
     SetMoved => "set-moved",
+    MembersGone => "set-members-gone",
 }
 
 impl From<UpdateError> for SetRefusal {

@@ -1,6 +1,6 @@
 //! Calling git on our own repositories, without anybody's configuration.
 
-use std::{path::Path, process::Stdio};
+use std::{io::ErrorKind, path::Path, process::Stdio};
 
 use tokio::process::Command;
 
@@ -32,9 +32,13 @@ pub async fn git(folder: &Path, arguments: &[&str]) -> Result<String, Error> {
         .args(arguments)
         .output()
         .await
-        .map_err(|cause| Error::Io {
-            path: folder.to_owned(),
-            cause,
+        .map_err(|cause| match cause.kind() {
+            // Of the program, or of the folder it is to run in.
+            ErrorKind::NotFound if folder.is_dir() => Error::Missing(cause),
+            _ => Error::Io {
+                path: folder.to_owned(),
+                cause,
+            },
         })?;
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())

@@ -195,7 +195,7 @@ impl Remotes {
             let theirs = call.fetch().await?;
             let (target, foreign) = match &theirs.commit_id {
                 Some(commit_id) if !call.is_ancestor(commit_id, &ours.commit_id).await => {
-                    self.play_on_theirs(&call, commit_id).await?
+                    self.play_on_theirs(&call, commit_id, newest).await?
                 }
                 _ => (ours.clone(), 0),
             };
@@ -208,8 +208,13 @@ impl Remotes {
         }
     }
 
-    /// Plays what the remote lacks on top of what it has, and returns the result and how many of its commits are not ours.
-    async fn play_on_theirs(&self, call: &Call<'_>, theirs: &str) -> Result<(Reached, i64), PushError> {
+    /// Plays what the remote lacks of our changes up to `newest` on top of what it has, and returns the result and how many of its commits are not ours.
+    async fn play_on_theirs(
+        &self,
+        call: &Call<'_>,
+        theirs: &str,
+        newest: i64,
+    ) -> Result<(Reached, i64), PushError> {
         let mut tx = self.db.read().await?;
         let state = pushes::find(&mut tx, call.repository).await?;
         drop(tx);
@@ -231,8 +236,10 @@ impl Remotes {
         let mut seq = known.change_seq;
         loop {
             let mut tx = self.db.read().await?;
-            let batch = changes::list(&mut tx, Some(call.repository), seq, BATCH).await?;
+            let mut batch = changes::list(&mut tx, Some(call.repository), seq, BATCH).await?;
             drop(tx);
+            // What came since our copy was brought up to date is for the next push.
+            batch.retain(|change| change.seq <= newest);
             let Some(last) = batch.last() else { break };
             seq = last.seq;
             fast_import::play(&call.folder, &batch, false).await?;
@@ -275,14 +282,15 @@ impl Remotes {
             None => call.count_all(&target.commit_id).await?,
         };
         if commits > 0 {
-            self.try_commits(call, target, foreign).await?;
+            self.try_commits(call, target).await?;
         }
         let (tags, foreign_tags) = call.push_tags(&theirs.tags, &target.commit_id).await?;
         let state = PushState {
             reached: target.clone(),
             pending: None,
             pushed_at: Some(now),
-            foreign_commits: foreign,
+            // What is there beside ours, since the beginning.
+            foreign_commits: call.count_all(&target.commit_id).await? - call.count_all(VIEW).await?,
             foreign_tags,
             problem: None,
         };
@@ -297,12 +305,11 @@ impl Remotes {
     }
 
     /// Writes down what is tried, so that it is known again when the answer is lost, and pushes it.
-    async fn try_commits(&self, call: &Call<'_>, target: &Reached, foreign: i64) -> Result<(), PushError> {
+    async fn try_commits(&self, call: &Call<'_>, target: &Reached) -> Result<(), PushError> {
         let mut tx = self.db.write().await?;
         let before = pushes::find(&mut tx, call.repository).await?.unwrap_or_default();
         let state = PushState {
             pending: Some(target.clone()),
-            foreign_commits: foreign,
             ..before
         };
         pushes::put(&mut tx, call.repository, &state).await?;

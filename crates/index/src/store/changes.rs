@@ -132,8 +132,12 @@ pub async fn append(tx: &mut Tx, change: &NewChange) -> Result<i64, Error> {
 
 /// Makes other writers of the feed wait until `tx` ends.
 ///
-/// Numbers are given out in commit order, so a reader never sees 5 before 4. SQLite has one writer anyway.
-pub(crate) async fn lock(tx: &mut Tx) -> Result<(), Error> {
+/// Numbers are given out in commit order, so a reader never sees 5 before 4. Who decides by what the registry holds takes it before looking, or what it
+/// saw may be gone when it writes. SQLite has one writer anyway.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lock(tx: &mut Tx) -> Result<(), Error> {
     const SQL: &str = "SELECT pg_advisory_xact_lock(hashtext('docket change feed'))";
     if let Tx::Postgres(tx) = tx {
         sqlx::query(SQL).execute(&mut **tx).await?;
