@@ -9,6 +9,7 @@ mod bucket;
 mod cluster;
 mod control;
 mod crash;
+mod demo;
 mod fixture;
 mod gate;
 mod git;

@@ -66,10 +66,14 @@ pub(crate) fn commits(registry: &Registry, name: &str) -> Vec<String> {
             "--format=%s%x09%(trailers:key=Job ID,valueonly)",
         ],
     );
-    log.out
-        .lines()
-        .filter(|line| !line.is_empty())
-        .map(|line| line.split('\t').next().unwrap().to_owned())
+    let commits = log.out.lines().filter(|line| !line.is_empty());
+    let commits = commits.map(|line| line.split_once('\t').unwrap());
+    commits
+        .enumerate()
+        .map(|(number, (subject, job))| {
+            assert!(number == 0 || !job.is_empty(), "{subject} names its job");
+            subject.to_owned()
+        })
         .collect()
 }
 

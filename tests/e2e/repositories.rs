@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use docket_core::digest::Sha256;
 
 use crate::fixture::{PACKAGE_SET, PRELUDE_LINE};
-use crate::harness::{Registry, wait_for};
+use crate::harness::{Registry, run, wait_for};
 use crate::http::{get, get_json};
 use crate::publish::demo;
 
@@ -174,4 +175,21 @@ fn the_index_is_there_over_http_with_the_bytes_of_the_repository() {
     assert_eq!((again.status, again.body.len()), (304, 0));
     assert_eq!(get(&registry.url("/index/no/wh/nowhere")).status, 404);
     get_json(&registry.url("/index/config.json"));
+}
+
+#[test]
+fn an_export_has_the_bytes_of_both_repositories() {
+    let registry = published();
+    let (metadata, index) = (registry.path("export-registry"), registry.path("export-index"));
+    let mut export = registry.docketd();
+    export.arg("export").arg("--registry").arg(&metadata);
+    run(export.arg("--index").arg(&index)).expect_code(0);
+    for (repository, exported) in [("registry", metadata), ("registry-index", index)] {
+        let clone = clone(&registry, repository, &[]);
+        let mut diff = Command::new("diff");
+        diff.args(["--recursive", "--exclude=.git", "--exclude=README.md"])
+            .arg(&clone)
+            .arg(&exported);
+        run(&mut diff).expect_code(0);
+    }
 }

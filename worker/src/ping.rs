@@ -3,21 +3,28 @@
 //! A ping never delays work, and a watcher that does not answer is asked again next time, however often that was in vain. The address is a
 //! secret (whoever knows it can pretend that all is well), so no text names it.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use docket_client::tls;
 use docket_jobs::worker::Progress;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 /// How long a watcher may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How many pings wait for a watcher that is slow; what comes beyond them is left out.
+const WAITING: usize = 64;
+
 /// The address of one check.
 #[derive(Clone)]
 pub struct Ping {
     http: reqwest::Client,
     url: reqwest::Url,
+    /// To the task that sends, which the first ping starts.
+    queue: Arc<OnceLock<mpsc::Sender<reqwest::RequestBuilder>>>,
 }
 
 /// Why a check cannot be pinged. The text does not name the address.
@@ -48,6 +55,7 @@ impl Ping {
         Ok(Self {
             http: http.map_err(PingError::Http)?,
             url,
+            queue: Arc::default(),
         })
     }
 
@@ -66,7 +74,7 @@ impl Ping {
         self.send("fail", about);
     }
 
-    /// Sends beside the work.
+    /// Sends beside the work, one after another: a success that overtook its start would leave the check waiting for it.
     fn send(&self, what: &'static str, about: String) {
         let mut url = self.url.clone();
         if !what.is_empty()
@@ -75,16 +83,27 @@ impl Ping {
             path.push(what);
         }
         let request = self.http.post(url).body(about);
-        tokio::spawn(async move {
-            let sent = request.send().await.and_then(reqwest::Response::error_for_status);
-            if let Err(error) = sent {
-                let error = error.without_url();
-                warn!(
-                    error = &error as &dyn std::error::Error,
-                    "a health check could not be pinged"
-                );
-            }
+        let queue = self.queue.get_or_init(|| {
+            let (queue, pings) = mpsc::channel(WAITING);
+            tokio::spawn(send_all(pings));
+            queue
         });
+        if queue.try_send(request).is_err() {
+            warn!("a health check does not answer; a ping is left out");
+        }
+    }
+}
+
+async fn send_all(mut pings: mpsc::Receiver<reqwest::RequestBuilder>) {
+    while let Some(ping) = pings.recv().await {
+        let sent = ping.send().await.and_then(reqwest::Response::error_for_status);
+        if let Err(error) = sent {
+            let error = error.without_url();
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "a health check could not be pinged"
+            );
+        }
     }
 }
 

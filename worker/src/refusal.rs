@@ -71,8 +71,8 @@ pub enum Refusal {
     },
     /// A package set holds this version.
     #[error(
-        "{name}@{version} cannot be unpublished, because it is in the package sets {}: those would not install any more. \
-         {remedy}", join(.sets)
+        "{name}@{version} cannot be unpublished, because it is in the package sets {}: those would not install any more{}. \
+         {remedy}", join(.sets), and_breaks(.breaking)
     )]
     InPackageSet {
         /// The package.
@@ -81,6 +81,8 @@ pub enum Refusal {
         version: Version,
         /// The sets.
         sets: Vec<Version>,
+        /// The versions that need it besides.
+        breaking: Vec<(PackageName, Version)>,
         /// What can be done about it.
         remedy: &'static str,
     },
@@ -111,6 +113,16 @@ codes! { Refusal:
     InPackageSet => "in-package-set",
     SameLocation => "same-location",
     LocationUsed => "location-used",
+}
+
+fn and_breaks(breaking: &[(PackageName, Version)]) -> String {
+    if breaking.is_empty() {
+        return String::new();
+    }
+    format!(
+        ", and would leave unsatisfied dependencies: {}",
+        versions(breaking)
+    )
 }
 
 fn versions(list: &[(PackageName, Version)]) -> String {

@@ -59,6 +59,8 @@ async fn run(state: &WorkerState, run: &Run) -> Result<(), Failure> {
             .info(format!("Unpublishing {name}@{version} for {actor}."));
     }
     let mut tx = run.begin().await?;
+    // No set is released, and nothing that needs this version is published, between a look and the effect.
+    docket_index::lock_changes(&mut tx).await?;
     let metadata = docket_index::find_metadata(&mut tx, name)
         .await?
         .ok_or_else(|| Refusal::PackageUnknown(name.clone()))?;
@@ -182,6 +184,7 @@ async fn check_sets(tx: &mut Tx, run: &Run, request: &Unpublish) -> Result<(), F
             name: name.clone(),
             version,
             sets: blocking,
+            breaking: docket_index::list_breaking(tx, name, version).await?,
             remedy,
         }
         .into());

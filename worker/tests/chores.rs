@@ -303,6 +303,36 @@ on_both_databases! {
         assert_eq!(metadata.location.to_string(), "lab/Purescript-Prelude");
     }
 
+    /// A package in a folder of a repository that keeps its name has not moved, and moves with its folder.
+    async fn a_package_in_a_folder_stays_in_it(db: TestDb) {
+        let world = World::start(&db).await;
+        const FOLDER: &str = "UPDATE package SET location = $1 WHERE name = 'prelude'";
+        let mut tx = world.registry.jobs.db().write().await.unwrap();
+        let location = r#"{"githubOwner":"lab","githubRepo":"prelude","subdir":"core"}"#;
+        docket_db::execute!(&mut tx, docket_db::sqlx::query(FOLDER).bind(location)).unwrap();
+        tx.commit().await.unwrap();
+        world.run("transfer-moved").await.assert_succeeded();
+        assert!(world.asked_for("transfer").await.is_empty(), "nothing has moved");
+        world.github.rename("lab/prelude", "lab/moved");
+        world.run("transfer-moved").await.assert_succeeded();
+        let payloads: Vec<_> = world.asked_for("transfer").await.into_iter().map(|job| job.payload).collect();
+        assert_eq!(payloads.len(), 1);
+        assert!(payloads[0].contains("moved") && payloads[0].contains("core"), "{payloads:?}");
+    }
+
+    /// Two packages whose repositories became one are for people: nobody is moved onto the other, today and tomorrow.
+    async fn a_repository_that_moved_onto_another_package_is_only_told(db: TestDb) {
+        let world = World::start(&db).await;
+        let demo = world.registry.source("demo");
+        demo.manifest("1.0.0", "{}").write("src/Demo.purs", "module Demo where\n");
+        world.registry.publish(&demo.tag("1.0.0")).await.assert_succeeded();
+        world.github.rename("lab/prelude", "lab/demo");
+        let ended = world.run("transfer-moved").await;
+        ended.assert_succeeded();
+        assert!(ended.log().contains("prelude has moved to lab/demo, where demo is"), "{}", ended.log());
+        assert!(world.asked_for("transfer").await.is_empty());
+    }
+
     /// GitHub that wants no calls is left in peace: the task says until when, and is tried again later.
     async fn a_rate_limit_is_respected(db: TestDb) {
         let world = World::start(&db).await;

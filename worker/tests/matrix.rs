@@ -141,7 +141,9 @@ on_both_databases! {
         docket_worker::matrix::greet_compiler(&registry.jobs, &registry.state.compilers).await.unwrap();
         assert_eq!(jobs().await, before, "prelude lists the newest compiler");
         let newest = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/purs");
-        std::os::unix::fs::symlink(newest, registry.dir.path().join("compilers/purs-0_15_16")).unwrap();
+        for program in ["purs-0_15_16", "purs-0_15_17"] {
+            std::os::unix::fs::symlink(newest, registry.dir.path().join("compilers").join(program)).unwrap();
+        }
         let dirs = [registry.dir.path().join("compilers")];
         let compilers = docket_worker::compiler::Compilers::find(&dirs, "", &registry.state.sandbox).await;
         for _ in 0..2 {
@@ -149,10 +151,10 @@ on_both_databases! {
         }
         registry.settled().await;
         docket_worker::matrix::greet_compiler(&registry.jobs, &compilers).await.unwrap();
-        const GREETED: &str = "SELECT count(*) FROM job WHERE dedup_key = 'matrix-plan/compiler/0.15.16'";
+        const GREETED: &str = "SELECT count(*) FROM job WHERE dedup_key IN ('matrix-plan/compiler/0.15.16', 'matrix-plan/compiler/0.15.17')";
         let mut tx = registry.jobs.db().read().await.unwrap();
         let greeted: i64 = docket_db::on!(&mut tx, conn => docket_db::sqlx::query_scalar(GREETED).fetch_one(conn)).unwrap();
-        assert_eq!(greeted, 1);
+        assert_eq!(greeted, 2, "both of two that came together, each once");
     }
 
     /// Many successes become one commit.

@@ -188,6 +188,9 @@ on_both_databases! {
         assert_eq!(owner.code(), Some("in-package-set"));
         assert!(owner.log().contains("in the package sets 1.0.0"), "{}", owner.log());
         assert_eq!(unpublish(&registry, "demo", "1.0.0", Role::Trustee).await.code(), Some("in-package-set"));
+        let needed = unpublish(&registry, "prelude", "1.0.0", Role::Owner).await;
+        assert_eq!(needed.code(), Some("in-package-set"));
+        assert!(needed.log().contains("would leave unsatisfied dependencies: demo@1.0.0"), "{}", needed.log());
         release(&registry, "2.0.0", r#"{"prelude":"1.0.0"}"#).await;
         assert_eq!(unpublish(&registry, "demo", "1.0.0", Role::Owner).await.code(), Some("in-package-set"));
         let trusted = unpublish(&registry, "demo", "1.0.0", Role::Trustee).await;

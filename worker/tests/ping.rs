@@ -60,6 +60,35 @@ async fn start_success_and_failure_are_told_apart() {
     );
 }
 
+/// A task may take less time than a ping; a watcher that heard of its end first would wait for it for ever.
+#[tokio::test]
+async fn pings_come_in_the_order_of_what_they_tell() {
+    let (url, mut hears) = watcher(&[]).await;
+    let ping = Ping::new(&url).unwrap();
+    for number in 0..20 {
+        ping.start();
+        ping.success(number.to_string());
+    }
+    for number in 0..20 {
+        assert_eq!(next(&mut hears).await, "/uuid/start ");
+        assert_eq!(next(&mut hears).await, format!("/uuid {number}"));
+    }
+}
+
+#[tokio::test]
+async fn a_watcher_that_never_answers_delays_nobody() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let ping = Ping::new(&format!("http://{}/uuid", listener.local_addr().unwrap())).unwrap();
+    // More than wait for it: the rest is left out.
+    for _ in 0..1000 {
+        ping.success(String::new());
+    }
+    let (_held, _) = tokio::time::timeout(DEADLINE, listener.accept())
+        .await
+        .expect("the first one is sent")
+        .unwrap();
+}
+
 #[tokio::test]
 async fn a_watcher_that_fails_for_long_is_still_asked() {
     let (url, mut hears) = watcher(&[500; 20]).await;

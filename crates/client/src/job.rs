@@ -97,6 +97,9 @@ pub struct Job {
     /// The compiler a matrix job tries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compiler_version: Option<String>,
+    /// Who asked for it, where not everybody may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<Actor>,
     /// What was asked for.
     pub payload: Value,
     /// Lines of its log; at most 100 by this route.
@@ -104,6 +107,24 @@ pub struct Job {
     /// Fields newer than this client.
     #[serde(flatten)]
     pub more: Map<String, Value>,
+}
+
+/// Who asked for a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// In which capacity: `owner`, `trustee`, `bot`, `schedule`.
+    pub role: String,
+    /// A name for people.
+    pub name: String,
+    /// Fields newer than this client, and those it does not show.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.role, self.name)
+    }
 }
 
 /// A line of a log inside a [`Job`].

@@ -17,7 +17,7 @@ pub use client::Client;
 pub use control::{JobKind, Why};
 pub use error::Error;
 pub use follow::{Event, Follow, Pace};
-pub use job::{Job, JobFilter, JobId, JobIdError, JobLogLine, JobPage, LogFilter, Order};
+pub use job::{Actor, Job, JobFilter, JobId, JobIdError, JobLogLine, JobPage, LogFilter, Order};
 pub use log::{Level, LevelError, LogLine, LogPage, LogWish, Outcome};
 pub use operations::{Accepted, Operation};
 pub use reads::{Dependant, Package, PackageSetSummary, PackageVersion, Schedule};

@@ -116,6 +116,10 @@ async fn show_job(client: &Client, id: &JobId, out: &Printer) -> Result<(), Fail
             "finished",
             job.finished_at.map(|time| time.to_string()).unwrap_or_default(),
         ),
+        (
+            "by",
+            job.actor.as_ref().map(ToString::to_string).unwrap_or_default(),
+        ),
         ("asked for", job.payload.to_string()),
         ("page", client.job_page(id)),
     ];

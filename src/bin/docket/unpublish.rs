@@ -74,7 +74,10 @@ fn rows(found: &PackageVersion, reason: &str, signer: &str) -> Vec<(&'static str
         [] => ("package sets", "none".to_owned()),
         [newest, ..] => (
             "package sets",
-            format!("{}, such as {newest}; they go on naming it", sets.len()),
+            format!(
+                "{}, such as {newest}: the registry refuses owners, and trustees while the latest set has it",
+                sets.len()
+            ),
         ),
     });
     rows.push(("on authority of", signer.to_owned()));
@@ -131,7 +134,7 @@ mod tests {
              : wiki@1.0.0 needs >=1.2.0 <1.2.1\n\
              dependants: 1 version, for which others remain:\n\
              : blog@2.0.0 needs >=1.0.0 <2.0.0\n\
-             package sets: 2, such as 80.8.0; they go on naming it\n\
+             package sets: 2, such as 80.8.0: the registry refuses owners, and trustees while the latest set has it\n\
              on authority of: me\n"
         );
     }

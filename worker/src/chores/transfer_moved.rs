@@ -15,22 +15,34 @@ pub(super) const TASK: &str = "transfer-moved";
 pub(super) async fn run(github: &Client, run: &Run) -> Result<(), Failure> {
     let mut trouble = Trouble::default();
     let mut enqueued = 0;
-    for (name, metadata, repository) in packages_on_github(run).await? {
-        let current = match github.current_name(&repository).await {
+    let packages = packages_on_github(run).await?;
+    for (name, metadata, repository) in &packages {
+        let current = match github.current_name(repository).await {
             Ok(current) => current,
             Err(error) => {
-                trouble.note(run, &repository, error)?;
+                trouble.note(run, repository, error)?;
                 continue;
             }
         };
-        // Upper and lower case stay as GitHub writes them.
-        let Ok(location) = Location::github(current.owner(), current.name(), None) else {
+        // Upper and lower case stay as GitHub writes them, and the folder stays the same.
+        let subdir = metadata.location.subdir();
+        let Ok(location) = Location::github(current.owner(), current.name(), subdir) else {
             continue;
         };
-        if !location.is_same_place(&metadata.location) {
-            enqueue(run, &name, location).await?;
-            enqueued += 1;
+        if location.is_same_place(&metadata.location) {
+            continue;
         }
+        let there = packages
+            .iter()
+            .find(|(other, metadata, _)| other != name && metadata.location.is_same_place(&location));
+        if let Some((other, ..)) = there {
+            run.log.warn(format!(
+                "{name} has moved to {location}, where {other} is: an owner has to say which of the two stays there."
+            ));
+            continue;
+        }
+        enqueue(run, name, location).await?;
+        enqueued += 1;
     }
     run.log.info(format!("{enqueued} packages have moved. {trouble}"));
     Ok(())

@@ -72,28 +72,33 @@ pub async fn plan_after(
 /// # Errors
 /// When the database fails.
 pub async fn greet_compiler(jobs: &Jobs, compilers: &Compilers) -> Result<(), docket_db::Error> {
-    let Some(newest) = compilers
-        .iter()
-        .filter(|compiler| !compiler.is_stand_in)
-        .map(|compiler| compiler.version)
-        .max()
-    else {
-        return Ok(());
-    };
     let prelude: PackageName = "prelude".parse().expect("prelude is a package name");
-    let mut tx = jobs.db().write().await?;
+    let mut tx = jobs.db().read().await?;
     let Some(metadata) = docket_index::find_metadata(&mut tx, &prelude).await? else {
         return Ok(());
     };
-    let latest = metadata.published.into_values().next_back();
-    if latest.is_none_or(|latest| latest.compilers.iter().any(|known| *known >= newest)) {
+    let Some(latest) = metadata.published.into_values().next_back() else {
         return Ok(());
+    };
+    drop(tx);
+    let known = latest.compilers.last().copied();
+    let real = compilers.iter().filter(|compiler| !compiler.is_stand_in);
+    for compiler in real.map(|compiler| compiler.version) {
+        if Some(compiler) > known {
+            greet(jobs, compiler).await?;
+        }
     }
-    let occasion = Occasion::NewCompiler { compiler: newest };
+    Ok(())
+}
+
+/// Plans the trials of a new compiler, unless that was done before.
+async fn greet(jobs: &Jobs, compiler: Version) -> Result<(), docket_db::Error> {
+    let occasion = Occasion::NewCompiler { compiler };
     let new = NewJob {
         priority: FOLLOW_UP_PRIORITY,
-        ..NewJob::new(KIND, payload(&occasion), format!("{KIND}/compiler/{newest}"))
+        ..NewJob::new(KIND, payload(&occasion), format!("{KIND}/compiler/{compiler}"))
     };
+    let mut tx = jobs.db().write().await?;
     let enqueued = jobs.enqueue(&mut tx, &new).await?;
     let before = jobs.find_earlier(&mut tx, &new.dedup_key, enqueued.job).await?;
     if enqueued.created && before.is_none() {
