@@ -252,31 +252,17 @@ mod tests {
             "```<img src=x onerror=alert(1)>\nx\n```",
         ] {
             let html = rendered(markdown).to_lowercase();
-            for bad in [
-                "<script",
-                "<img",
-                "<svg",
-                "<iframe",
-                "<form",
-                "<input",
-                "<style",
-                "<base",
-                "<link",
-                "<meta",
-                "<math",
-                "=\"javascript",
-                "=\"data:",
-                "style=",
-                "class=",
-                " id=",
-                "src=",
-            ] {
-                assert!(!html.contains(bad), "{markdown}: {html}");
+            // What stands outside of tags is text, whatever it looks like.
+            for tag in html.split('<').skip(1).filter_map(|rest| rest.split('>').next()) {
+                let name = tag.trim_start_matches('/').split(' ').next().unwrap_or_default();
+                assert!(
+                    ["a", "p", "details", "pre", "code"].contains(&name),
+                    "{markdown}: {html}"
+                );
+                for bad in ["javascript:", "data:", "style=", "class=", "id=", "src=", " on"] {
+                    assert!(!tag.contains(bad), "{markdown}: {html}");
+                }
             }
-            assert!(
-                !html.contains("<p on") && !html.contains("<details on"),
-                "{markdown}: {html}"
-            );
         }
     }
 
