@@ -16,6 +16,7 @@ mod openapi;
 mod packages;
 mod pages;
 mod schedules;
+mod takedown_cases;
 mod tarballs;
 mod v1;
 
@@ -32,6 +33,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 pub use authority::{Authority, TrustedToken};
 pub use github_webhook::Webhook;
+pub use pages::Legal;
 
 /// What the handlers share.
 #[derive(Debug, Clone, FromRef)]
@@ -50,6 +52,8 @@ pub struct ApiState {
     pub kinds: Arc<[&'static str]>,
     /// Who tells us of issues, if anybody does.
     pub webhook: Option<Arc<Webhook>>,
+    /// What is said about copyright.
+    pub legal: Arc<Legal>,
     /// The address under which people reach this server, without a slash at the end.
     pub public_url: Arc<str>,
     /// Cancelled when the server stops: those who follow a log are sent away to reconnect elsewhere.
@@ -104,6 +108,7 @@ fn described() -> OpenApiRouter<ApiState> {
         .merge(job_kinds::routes())
         .merge(schedules::routes())
         .merge(metrics::routes())
+        .merge(takedown_cases::routes())
         .merge(index_files::routes())
         .merge(git_http::routes())
         .merge(github_webhook::routes())

@@ -3,19 +3,31 @@
 //! Each file here is one page or a family of them; their templates lie in `web/templates`. [`assets`] holds what they need: styles and scripts.
 
 mod assets;
+mod chart;
+mod feeds;
+mod format;
 mod home;
+mod jobs;
+mod markdown;
+mod package;
+mod package_sets;
 mod packages;
+mod problems;
 pub(crate) mod reference;
+mod takedown;
 
 use askama::Template;
 use axum::{
     Router,
-    http::{StatusCode, header},
+    extract::DefaultBodyLimit,
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
 };
 
 use crate::{ApiState, error::ApiError};
+
+pub use takedown::Legal;
 
 /// Nothing from elsewhere, nothing inline, no frames.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -23,22 +35,36 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; scr
 pub(crate) fn routes() -> Router<ApiState> {
     Router::new()
         .route("/", get(home::home))
-        .route("/packages/{name}", get(packages::package))
-        .route("/docs/problems", get(problems))
+        .route("/packages", get(packages::packages))
+        .route("/packages/{name}", get(package::package))
+        .route("/packages/{name}/dependants", get(package::dependants))
+        .route("/packages/{name}/versions.atom", get(feeds::package_versions))
+        .route("/packages/{name}/{version}", get(package::version))
+        .route(
+            "/packages/{name}/{version}/compilers/{compiler}",
+            get(package::trial),
+        )
+        .route("/package-sets", get(package_sets::package_sets))
+        .route("/package-sets/{version}", get(package_sets::package_set))
+        .route("/jobs", get(jobs::jobs))
+        .route("/feeds/versions.atom", get(feeds::versions))
+        .route("/feeds/package-sets.atom", get(feeds::package_sets))
+        .route(
+            "/legal/takedown",
+            get(takedown::show)
+                .post(takedown::send)
+                .layer(DefaultBodyLimit::max(takedown::MAX_FORM_BYTES)),
+        )
+        .route("/legal/takedown/{id}", get(takedown::case))
+        .route("/docs/problems", get(problems::problems))
         .route(
             "/robots.txt",
-            get(|| async { "User-agent: *\nDisallow: /logs/\nDisallow: /api/\n" }),
+            get(|| async {
+                "User-agent: *\nDisallow: /logs/\nDisallow: /api/\nDisallow: /legal/takedown/\n"
+            }),
         )
         .merge(assets::routes())
-}
-
-/// Where the `type` of a problem document points.
-async fn problems() -> Response {
-    (
-        [(header::CONTENT_TYPE, "text/markdown; charset=utf-8")],
-        include_str!("../../docs/problems.md"),
-    )
-        .into_response()
+        .fallback(nowhere)
 }
 
 #[derive(Template)]
@@ -47,9 +73,38 @@ struct NotFoundTemplate<'a> {
     reason: &'a str,
 }
 
+/// What a page is, for those who link to it and for search engines.
+struct Card {
+    title: String,
+    about: String,
+}
+
+#[derive(Template)]
+#[template(path = "bad_request.html")]
+struct BadRequestTemplate<'a> {
+    reason: &'a str,
+}
+
+/// A page that says what does not fit in the address or the form.
+fn bad_request_page(reason: &str) -> Response {
+    (StatusCode::BAD_REQUEST, page(&BadRequestTemplate { reason })).into_response()
+}
+
 /// A page that says that there is nothing here, and why.
 pub(crate) fn not_found_page(reason: &str) -> Result<Response, ApiError> {
     Ok((StatusCode::NOT_FOUND, page(&NotFoundTemplate { reason })).into_response())
+}
+
+/// What is at no address: a page for people, and no body for programs (registry.md, appendix C).
+async fn nowhere(headers: HeaderMap) -> Result<Response, ApiError> {
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    if accept.contains("text/html") {
+        return not_found_page("There is nothing at this address.");
+    }
+    Ok(StatusCode::NOT_FOUND.into_response())
 }
 
 /// Answers with a page.

@@ -4,6 +4,8 @@
 
 #[path = "http/control.rs"]
 mod control;
+#[path = "http/feeds.rs"]
+mod feeds;
 #[path = "http/git.rs"]
 mod git;
 #[path = "http/health.rs"]
@@ -28,6 +30,12 @@ mod operations;
 mod packages;
 #[path = "http/page.rs"]
 mod page;
+#[path = "http/pages_of_jobs.rs"]
+mod pages_of_jobs;
+#[path = "http/pages_of_packages.rs"]
+mod pages_of_packages;
+#[path = "http/pages_of_sets.rs"]
+mod pages_of_sets;
 #[path = "http/publish.rs"]
 mod publish;
 #[path = "http/routing.rs"]
@@ -38,6 +46,8 @@ mod schedules;
 mod served;
 #[path = "http/slow_watcher.rs"]
 mod slow_watcher;
+#[path = "http/takedown.rs"]
+mod takedown;
 #[path = "http/tarballs.rs"]
 mod tarballs;
 #[path = "http/webhook.rs"]

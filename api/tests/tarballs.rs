@@ -90,6 +90,7 @@ async fn registry(db: &TestDb, url: &str, storage: Storage, folder: &Path) -> Ro
         schedules: Arc::from([]),
         kinds: Arc::from([]),
         webhook: None,
+        legal: Arc::default(),
         public_url: "http://docket.invalid".into(),
         stopping: CancellationToken::new(),
     };

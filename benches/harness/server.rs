@@ -33,6 +33,7 @@ impl Server {
             schedules: Arc::from([]),
             kinds: Arc::from(["publish"]),
             webhook: None,
+            legal: Arc::default(),
             public_url: format!("http://{address}").into(),
             stopping: stopping.clone(),
         };

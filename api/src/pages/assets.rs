@@ -28,10 +28,16 @@ macro_rules! asset {
 }
 
 const CSS: &str = "text/css; charset=utf-8";
+const JS: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
 
 /// Every file that a page names; its path here is its path in `web/`.
 static ASSETS: &[Asset] = &[
     asset!("/styles/docket.css", CSS),
+    asset!("/images/icon.svg", SVG),
+    asset!("/scripts/copy.js", JS),
+    asset!("/scripts/live.js", JS),
+    asset!("/scripts/search.js", JS),
     asset!("/styles/reference.css", CSS),
 ];
 

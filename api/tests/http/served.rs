@@ -88,6 +88,7 @@ impl Served {
                 "github-issue",
             ]),
             webhook,
+            legal: Arc::default(),
             public_url: Arc::from(url.as_str()),
             stopping: stopping.clone(),
         };
@@ -189,6 +190,63 @@ impl Served {
         id
     }
 
+    /// Records a version whose tarball holds these files, and returns it.
+    pub async fn publish_files(&self, manifest: &Manifest, files: &[(&str, &str)]) -> Bytes {
+        let gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        let mut builder = tar::Builder::new(gz);
+        for (path, text) in files {
+            let mut head = tar::Header::new_gnu();
+            head.set_size(text.len() as u64);
+            head.set_mode(0o644);
+            let path = format!("{}-{}/{path}", manifest.name, manifest.version);
+            builder.append_data(&mut head, path, text.as_bytes()).unwrap();
+        }
+        let tarball = Bytes::from(builder.into_inner().unwrap().finish().unwrap());
+        self.storage.put(tarball.clone()).await.unwrap();
+        let mut tx = self.jobs.db().write().await.unwrap();
+        record(&mut tx, manifest, &tarball, now()).await;
+        tx.commit().await.unwrap();
+        tarball
+    }
+
+    /// Reads a page.
+    pub async fn page(&self, path: &str) -> String {
+        let response = self.get(path).header("accept", "text/html").send().await.unwrap();
+        assert_eq!(response.status(), 200, "{path}");
+        assert_eq!(
+            header(&response, "content-type"),
+            "text/html; charset=utf-8",
+            "{path}"
+        );
+        let policy = header(&response, "content-security-policy").to_owned();
+        assert!(
+            policy.contains("default-src 'none'") && !policy.contains("unsafe"),
+            "{policy}"
+        );
+        let text = response.text().await.unwrap();
+        assert!(
+            !text.contains(" style=") && !text.contains("<style"),
+            "{path} has styles that the policy forbids"
+        );
+        assert!(
+            !text.contains("<script>") && !text.contains(" onclick"),
+            "{path} has a script that the policy forbids"
+        );
+        text
+    }
+
+    /// Reads a page that says no with this status.
+    pub async fn refused_page(&self, path: &str, status: u16) -> String {
+        let response = self.get(path).header("accept", "text/html").send().await.unwrap();
+        assert_eq!(response.status(), status, "{path}");
+        assert_eq!(
+            header(&response, "content-type"),
+            "text/html; charset=utf-8",
+            "{path}"
+        );
+        response.text().await.unwrap()
+    }
+
     /// Records `effect@4.0.0` with a tarball, as a publish job does.
     pub async fn record_effect(&self) -> Bytes {
         let tarball = Bytes::from_static(b"the bytes of a tarball");
@@ -208,23 +266,37 @@ pub fn effect() -> Manifest {
 
 /// Records `effect@4.0.0` in `tx`.
 pub async fn record_effect(tx: &mut docket_db::Tx) {
-    let tarball = b"the bytes of a tarball";
+    record(tx, &effect(), b"the bytes of a tarball", now()).await;
+}
+
+/// Records a version in `tx`, published at `at` with purs 0.15.15.
+pub async fn record(tx: &mut docket_db::Tx, manifest: &Manifest, tarball: &[u8], at: Timestamp) {
     let entry = PublishedVersion {
         bytes: tarball.len() as u64,
         compilers: vec!["0.15.15".parse::<Version>().unwrap()],
         hash: Sha256::of(tarball),
-        published_time: now(),
+        published_time: at,
         git_ref: String::new(),
     };
     let publication = Publication {
-        manifest: &effect(),
+        manifest,
         entry: &entry,
         by: ByJob {
             job_id: "job".to_owned(),
-            at: now(),
+            at,
         },
     };
     docket_index::publish(tx, &publication).await.unwrap();
+}
+
+/// A manifest of `name` with these dependencies, as JSON, and this description.
+pub fn manifest(name: &str, version: &str, description: &str, dependencies: &serde_json::Value) -> Manifest {
+    let json = serde_json::json!({
+        "name": name, "version": version, "license": "MIT", "description": description,
+        "location": { "githubOwner": "lab", "githubRepo": format!("purescript-{name}") },
+        "ref": format!("v{version}"), "dependencies": dependencies,
+    });
+    Manifest::from_stored(&json.to_string()).unwrap()
 }
 
 /// Returns a header's text; empty when it is absent.

@@ -9,6 +9,7 @@ use crate::name::PackageName;
 use crate::time::Date;
 use crate::version::Version;
 
+pub mod absence;
 pub mod candidates;
 pub mod changes;
 pub mod checks;

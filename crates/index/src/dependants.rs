@@ -1,9 +1,9 @@
-//! Who would miss a version: the packages whose ranges hold it, and the package sets it is in.
+//! Who would miss a version: the packages whose ranges hold it.
 
 use docket_core::{name::PackageName, range::Range, version::Version};
 use docket_db::{Error, Tx};
 
-use crate::store::{package_sets, packages};
+use crate::store::packages;
 
 /// A version whose manifest depends on the one in question.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,17 +68,4 @@ pub async fn list_breaking(
         .filter(|dependant| (&dependant.name, dependant.version) != (name, version))
         .map(|dependant| (dependant.name, dependant.version))
         .collect())
-}
-
-/// Returns the versions of the package sets that hold `name` at `version`, lowest first.
-///
-/// # Errors
-/// When the database fails.
-pub async fn list_sets_holding(
-    tx: &mut Tx,
-    name: &PackageName,
-    version: Version,
-) -> Result<Vec<Version>, Error> {
-    let sets = package_sets::list_naming(tx, name, version).await?;
-    Ok(sets.into_iter().map(|set| set.version).collect())
 }

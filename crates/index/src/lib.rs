@@ -14,8 +14,10 @@ mod job_change;
 mod mirror;
 mod publish;
 mod release;
+pub mod search;
 mod solver_index;
 mod store;
+pub mod takedown;
 pub mod tarballs;
 mod transfer;
 mod unpublish;
@@ -24,7 +26,7 @@ use docket_db::Product;
 
 pub use audit::{AuditError, audit};
 pub use builds::{commit_metadata, record_build};
-pub use dependants::{Dependant, list_breaking, list_dependants, list_sets_holding};
+pub use dependants::{Dependant, list_breaking, list_dependants};
 pub use job_change::ByJob;
 pub use mirror::{MirrorError, mirror_package_set};
 pub use publish::{Publication, PublishError, bootstrap, publish};
@@ -35,12 +37,20 @@ pub use store::{
     changes::{
         Change, ChangeFile, NewChange, Repository, last_seq, list as list_changes, lock as lock_changes,
     },
-    package_sets::{find as find_package_set, latest as latest_package_set, list as list_package_sets},
+    package_sets::{
+        find as find_package_set, latest as latest_package_set, list as list_package_sets,
+        list_before as list_package_sets_before, list_versions_holding as list_sets_holding,
+    },
     packages::{
         find_by_hash, find_index_file, find_metadata, list_locations, list_manifests, list_names,
         list_published_since,
     },
     pushes::{PushState, Reached, list as list_push_states},
+    summaries::{
+        DependantSummary, NewVersion, Summary, count as count_packages, count_dependants,
+        find as find_summary, list_dependants as list_dependant_summaries, list_new_versions,
+        list_new_versions_of,
+    },
 };
 pub use transfer::{TransferError, transfer};
 pub use unpublish::{UnpublishError, Withdrawal, unpublish};
@@ -56,6 +66,8 @@ pub const TABLES: Product = docket_db::product!(
         "0004_push",
         "0005_foreign_tags",
         "0006_blob_hold",
+        "0007_summaries",
+        "0008_takedown",
     ]
 );
 

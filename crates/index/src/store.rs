@@ -7,4 +7,6 @@ pub mod changes;
 pub mod package_sets;
 pub mod packages;
 pub mod pushes;
+pub mod summaries;
+pub mod takedown_cases;
 pub mod tarball_source;

@@ -4,6 +4,7 @@
 //! verified against its metadata, and kept.
 
 mod download;
+mod readme;
 mod source_url;
 
 use std::{
@@ -20,6 +21,7 @@ use tokio::sync::OnceCell;
 
 use crate::store::tarball_source;
 use download::Downloader;
+pub use readme::{MAX_README_BYTES, Readme};
 pub use source_url::{SourceUrl, SourceUrlError};
 
 /// Why there is no answer whether a tarball is here.
@@ -74,6 +76,7 @@ pub struct Tarballs {
     storage: Storage,
     downloader: Downloader,
     flights: Arc<Mutex<HashMap<Sha256, Weak<Flight>>>>,
+    readmes: readme::Cache,
 }
 
 impl Tarballs {
@@ -87,6 +90,7 @@ impl Tarballs {
             storage,
             downloader: Downloader::new()?,
             flights: Arc::default(),
+            readmes: readme::Cache::default(),
         })
     }
 
@@ -111,6 +115,29 @@ impl Tarballs {
             .get_or_init(|| self.fetch(name, version, entry))
             .await
             .clone()
+    }
+
+    /// Returns the README of the version that `entry` describes, from its tarball; `None` when that is nowhere.
+    ///
+    /// # Errors
+    /// As [`Tarballs::find`].
+    pub async fn readme(
+        &self,
+        name: &PackageName,
+        version: Version,
+        entry: &PublishedVersion,
+    ) -> Result<Option<Readme>, TarballError> {
+        if let Some(readme) = self.readmes.get(entry.hash) {
+            return Ok(Some(readme));
+        }
+        let Some(bytes) = self.find(name, version, entry).await? else {
+            return Ok(None);
+        };
+        let readme = tokio::task::spawn_blocking(move || readme::find(&bytes))
+            .await
+            .unwrap_or(Readme::None);
+        self.readmes.put(entry.hash, readme.clone());
+        Ok(Some(readme))
     }
 
     /// Returns where anybody can read the tarball that `entry` describes without us; `None` when there is no such place, or it is

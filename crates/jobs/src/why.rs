@@ -91,20 +91,29 @@ impl Jobs {
     /// # Errors
     /// When the database fails.
     pub async fn why(&self, id: JobId) -> Result<Option<Why>, Error> {
-        let now = self.clock().now();
         let mut tx = self.db().read().await?;
-        let Some(job) = store::jobs::find(&mut tx, id).await? else {
+        let found = self.why_in(&mut tx, id).await?;
+        Ok(found.map(|(_, why)| why))
+    }
+
+    /// The same, with the job, in a transaction of the caller's.
+    pub(crate) async fn why_in(
+        &self,
+        tx: &mut docket_db::Tx,
+        id: JobId,
+    ) -> Result<Option<(Job, Why)>, Error> {
+        let now = self.clock().now();
+        let Some(job) = store::jobs::find(tx, id).await? else {
             return Ok(None);
         };
-        let (wait, expected_millis) = wait(&mut tx, &job, now).await?;
-        Ok(Some(Why {
+        let (wait, expected_millis) = wait(tx, &job, now).await?;
+        let why = Why {
             wait,
             expected: expected_millis.map(|millis| Duration::from_millis(millis.max(0).unsigned_abs())),
-            cancel_by: (job.state == JobState::Running)
-                .then_some(job.cancel_by)
-                .flatten(),
+            cancel_by: job.cancel_by.clone().filter(|_| job.state == JobState::Running),
             now,
-        }))
+        };
+        Ok(Some((job, why)))
     }
 }
 
@@ -175,10 +184,19 @@ async fn rest_of(tx: &mut docket_db::Tx, running: &Job, now: Timestamp) -> Resul
 }
 
 fn what(job: &Job) -> String {
-    match (&job.package_name, &job.package_version) {
-        (Some(name), Some(version)) => format!("{} of {name}@{version}", job.kind),
-        (Some(name), None) => format!("{} of {name}", job.kind),
-        _ => job.kind.clone(),
+    what_of(
+        &job.kind,
+        job.package_name.as_deref(),
+        job.package_version.as_deref(),
+    )
+}
+
+/// What a job does, in words.
+pub(crate) fn what_of(kind: &str, name: Option<&str>, version: Option<&str>) -> String {
+    match (name, version) {
+        (Some(name), Some(version)) => format!("{kind} of {name}@{version}"),
+        (Some(name), None) => format!("{kind} of {name}"),
+        _ => kind.to_owned(),
     }
 }
 

@@ -4,6 +4,7 @@ mod documentation;
 mod git;
 mod health;
 mod issues;
+mod legal;
 mod logs;
 mod sources;
 mod storage;
@@ -28,6 +29,7 @@ use crate::cli::Common;
 pub use documentation::Documentation;
 pub use git::Git;
 pub use health::Health;
+pub use legal::Legal;
 pub use logs::Logs;
 pub use sources::Sources;
 pub use storage::Storage;
@@ -51,6 +53,8 @@ pub struct Config {
     pub github: GitHub,
     /// The `[health]` section.
     pub health: Health,
+    /// The `[legal]` section.
+    pub legal: Legal,
     /// The `[logs]` section.
     pub logs: Logs,
     /// The `[operations]` section.
@@ -81,6 +85,7 @@ impl Default for Config {
             git: Git::default(),
             github: GitHub::default(),
             health: Health::default(),
+            legal: Legal::default(),
             logs: Logs::default(),
             operations: Operations::default(),
             package_sets: PackageSets::default(),
@@ -324,6 +329,7 @@ impl Config {
             });
         }
         self.storage.check()?;
+        self.legal.texts()?;
         self.check_logs()?;
         self.check_webhook()
     }

@@ -163,6 +163,7 @@ impl Server {
                 schedules: schedules.into(),
                 kinds: docket_worker::kinds().into(),
                 webhook: config.github.webhook()?.map(Arc::new),
+                legal: Arc::new(config.legal.texts()?),
                 public_url: Arc::from(public_url.trim_end_matches('/')),
                 stopping: shutdown.clone(),
             };

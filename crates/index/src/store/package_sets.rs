@@ -75,21 +75,47 @@ pub async fn latest(tx: &mut Tx) -> Result<Option<PackageSet>, Error> {
     row.map(SetRow::into_set).transpose()
 }
 
-/// Returns the sets that hold `name` at `version`, lowest set version first.
-pub async fn list_naming(
+/// Returns the versions of the sets that hold `name` at `version`, lowest first.
+pub async fn list_versions_holding(
     tx: &mut Tx,
     name: &PackageName,
     version: Version,
-) -> Result<Vec<PackageSet>, Error> {
+) -> Result<Vec<Version>, Error> {
     // A set is compact JSON of names and versions, neither of which holds a character that LIKE or JSON treats in its own way.
     const SQL: &str = "
-        SELECT version, compiler, published, packages
+        SELECT version
         FROM package_set
         WHERE packages LIKE '%\"' || $1 || '\":\"' || $2 || '\"%'
         ORDER BY major, minor, patch";
-    let rows: Vec<SetRow> = on!(tx, conn => sqlx::query_as(SQL)
+    let versions: Vec<String> = on!(tx, conn => sqlx::query_scalar(SQL)
         .bind(name.as_str())
         .bind(version.to_string())
+        .fetch_all(conn))?;
+    versions
+        .iter()
+        .map(|text| {
+            text.parse()
+                .map_err(Error::corrupt("package_set", "version", text))
+        })
+        .collect()
+}
+
+/// Returns up to `limit` sets with a lower version than `before`, highest first.
+pub async fn list_before(tx: &mut Tx, before: Option<Version>, limit: i64) -> Result<Vec<PackageSet>, Error> {
+    const SQL: &str = "
+        SELECT version, compiler, published, packages
+        FROM package_set
+        WHERE major < $1 OR (major = $1 AND (minor < $2 OR (minor = $2 AND patch < $3)))
+        ORDER BY major DESC, minor DESC, patch DESC
+        LIMIT $4";
+    let [major, minor, patch] = before.map_or([i64::MAX; 3], |version| {
+        [version.major, version.minor, version.patch].map(i64::from)
+    });
+    let rows: Vec<SetRow> = on!(tx, conn => sqlx::query_as(SQL)
+        .bind(major)
+        .bind(minor)
+        .bind(patch)
+        .bind(limit)
         .fetch_all(conn))?;
     rows.into_iter().map(SetRow::into_set).collect()
 }

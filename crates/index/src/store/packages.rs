@@ -211,22 +211,16 @@ pub async fn list_manifests(tx: &mut Tx, name: &PackageName) -> Result<Vec<Manif
 
 /// Returns the manifests in the index that depend on `name`, by name and version.
 pub async fn list_manifests_naming(tx: &mut Tx, name: &PackageName) -> Result<Vec<Manifest>, Error> {
-    // The text finds candidates (a name holds no character that LIKE or JSON treats in its own way); the decoded manifest decides.
     const SQL: &str = "
-        SELECT manifest
-        FROM package_version
-        WHERE manifest LIKE '%\"' || $1 || '\":%'
-        ORDER BY name, major, minor, patch";
+        SELECT v.manifest
+        FROM package_dependency d JOIN package_version v ON v.name = d.name AND v.version = d.version
+        WHERE d.dependency = $1 AND v.manifest IS NOT NULL
+        ORDER BY v.name, v.major, v.minor, v.patch";
     let lines: Vec<String> = on!(tx, conn => sqlx::query_scalar(SQL).bind(name.as_str()).fetch_all(conn))?;
-    let mut manifests = Vec::new();
-    for line in lines {
-        let manifest =
-            Manifest::from_stored(&line).map_err(Error::corrupt("package_version", "manifest", name))?;
-        if manifest.dependencies.contains_key(name) {
-            manifests.push(manifest);
-        }
-    }
-    Ok(manifests)
+    lines
+        .iter()
+        .map(|line| Manifest::from_stored(line).map_err(Error::corrupt("package_version", "manifest", name)))
+        .collect()
 }
 
 /// Returns the text of a package's index file; `None` when it has none.

@@ -1,0 +1,220 @@
+//! How the queue does, for people who look at it: the last day in numbers, the locks that are held, and who waits for what.
+
+use docket_core::time::Timestamp;
+use docket_db::{Error, Tx};
+
+use crate::{Holder, Job, JobId, JobState, Jobs, Why, store, why::what_of};
+
+/// Into how many steps a day is cut.
+pub const STEPS: usize = 48;
+
+const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
+
+const STEP_MILLIS: i64 = DAY_MILLIS / STEPS as i64;
+
+/// How far back a job may have been stored to count in the depth of the queue, in days before the day that is shown.
+const LOOK_BACK_DAYS: i64 = 7;
+
+/// The last 24 hours, in half hours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Day {
+    /// When the first step began.
+    pub start: Timestamp,
+    /// At the end of each step: how many jobs had been stored and had not ended.
+    pub depth: Vec<i64>,
+    /// Of the publish jobs that ended well in each step: how long they ran.
+    pub publishes: Vec<Option<Durations>>,
+}
+
+/// How long jobs ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Durations {
+    /// How many they were.
+    pub count: usize,
+    /// Half of them took at most this, in milliseconds.
+    pub median_millis: i64,
+    /// The longest, in milliseconds.
+    pub max_millis: i64,
+}
+
+impl Durations {
+    fn of(mut millis: Vec<i64>) -> Option<Self> {
+        millis.sort_unstable();
+        Some(Self {
+            count: millis.len(),
+            median_millis: *millis.get(millis.len().checked_sub(1)? / 2)?,
+            max_millis: *millis.last()?,
+        })
+    }
+}
+
+/// What the front page says of the service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// Publish jobs that ended well since midnight, UTC.
+    pub published_today: i64,
+    /// How long those of the last week ran.
+    pub publishes: Option<Durations>,
+    /// Jobs that run.
+    pub running: i64,
+    /// Jobs that wait.
+    pub waiting: i64,
+}
+
+/// A lock that a running job has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldLock {
+    /// Its name, such as `package/prelude`.
+    pub name: String,
+    /// Who has it.
+    pub holder: Holder,
+    /// How many wait for it.
+    pub waiting: i64,
+}
+
+impl Jobs {
+    /// Returns the last 24 hours in numbers. Jobs that were stored more than a week before are not among them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn day(&self, tx: &mut Tx) -> Result<Day, Error> {
+        let start = self.clock().now().plus_millis(-DAY_MILLIS);
+        let after = JobId::before(start.plus_millis(-LOOK_BACK_DAYS * DAY_MILLIS));
+        let lives = store::statistics::list_lives(tx, after, start, STEP_MILLIS).await?;
+        let ends = store::statistics::list_ends(tx, "publish", start).await?;
+        let mut steps = vec![Vec::new(); STEPS];
+        for (end, millis) in ends {
+            steps[step_of((end - start.millis()) / STEP_MILLIS)].push(millis);
+        }
+        Ok(Day {
+            start,
+            depth: depth(&lives),
+            publishes: steps.into_iter().map(Durations::of).collect(),
+        })
+    }
+
+    /// Returns the numbers of the front page.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn service(&self, tx: &mut Tx) -> Result<Service, Error> {
+        let now = self.clock().now();
+        let midnight = now.plus_millis(-now.millis().rem_euclid(DAY_MILLIS));
+        let week = now.plus_millis(-7 * DAY_MILLIS);
+        let active = store::jobs::count_active(tx).await?;
+        let count = |state: JobState| active.iter().filter(|one| one.1 == state).map(|one| one.2).sum();
+        let ends = store::statistics::list_ends(tx, "publish", week).await?;
+        Ok(Service {
+            published_today: store::statistics::count_ends(tx, "publish", midnight).await?,
+            publishes: Durations::of(ends.into_iter().map(|(_, millis)| millis).collect()),
+            running: count(JobState::Running),
+            waiting: count(JobState::Queued),
+        })
+    }
+
+    /// Returns up to `limit` locks that are held, by name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn held_locks(&self, tx: &mut Tx, limit: i64) -> Result<Vec<HeldLock>, Error> {
+        let rows = store::statistics::list_held(tx, limit).await?;
+        rows.into_iter()
+            .map(|row| {
+                let job = row
+                    .job_id
+                    .parse()
+                    .map_err(Error::corrupt("job_lock", "job_id", &row.job_id))?;
+                Ok(HeldLock {
+                    holder: Holder {
+                        job,
+                        what: what_of(
+                            &row.kind,
+                            row.package_name.as_deref(),
+                            row.package_version.as_deref(),
+                        ),
+                        since: row.started_at.map(Timestamp::from_millis),
+                    },
+                    name: row.name,
+                    waiting: row.waiting,
+                })
+            })
+            .collect()
+    }
+
+    /// Returns the first `limit` of the jobs that wait, in the order in which they would start, each with the reason.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn waiting(&self, limit: i64) -> Result<Vec<(Job, Why)>, Error> {
+        let mut tx = self.db().read().await?;
+        let ids = store::statistics::list_waiting(&mut tx, limit).await?;
+        let mut waiting = Vec::new();
+        for id in ids {
+            let id: JobId = id.parse().map_err(Error::corrupt("job", "id", &id))?;
+            if let Some(found) = self.why_in(&mut tx, id).await? {
+                waiting.push(found);
+            }
+        }
+        Ok(waiting)
+    }
+}
+
+/// The place of a step in the list: what happened just now may lie behind the last.
+fn step_of(step: i64) -> usize {
+    usize::try_from(step).unwrap_or_default().min(STEPS - 1)
+}
+
+/// From when jobs were stored and ended to how many there were at the end of each step.
+fn depth(lives: &[(i64, Option<i64>, i64)]) -> Vec<i64> {
+    let mut changes = [0; STEPS];
+    let mut before = 0;
+    for (born, ended, count) in lives {
+        match born {
+            ..0 => before += count,
+            born => changes[step_of(*born)] += count,
+        }
+        match ended {
+            None => {}
+            Some(..0) => before -= count,
+            Some(ended) => changes[step_of(*ended)] -= count,
+        }
+    }
+    let mut depth = before;
+    changes
+        .iter()
+        .map(|change| {
+            depth += change;
+            depth
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_depth_counts_who_was_stored_and_had_not_ended() {
+        // Three that were there before: one stays, one ended before, one ends in step 2. Then five that come in step 1, of which four end in step 3.
+        let depth = depth(&[
+            (-1, None, 1),
+            (-1, Some(-1), 1),
+            (-1, Some(2), 1),
+            (1, None, 1),
+            (1, Some(3), 4),
+            (99, None, 7),
+        ]);
+        assert_eq!(depth[..5], [2, 7, 6, 2, 2]);
+        assert_eq!(depth[STEPS - 1], 9);
+    }
+
+    #[test]
+    fn half_take_at_most_the_median() {
+        let of = |millis: &[i64]| Durations::of(millis.to_vec());
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&[5]).unwrap().median_millis, 5);
+        assert_eq!(of(&[4, 1]).unwrap().median_millis, 1);
+        let three = of(&[9, 1, 5]).unwrap();
+        assert_eq!((three.count, three.median_millis, three.max_millis), (3, 5, 9));
+    }
+}

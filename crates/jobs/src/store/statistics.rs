@@ -1,0 +1,88 @@
+//! How much there was to do lately, and how long it took.
+
+use docket_core::time::Timestamp;
+use docket_db::{Error, Tx, on};
+
+use crate::JobId;
+
+/// How many ended jobs are looked at for the durations of a day.
+const MAX_ENDS: i64 = 10_000;
+
+/// Returns when the jobs that were stored behind `after` were stored and ended: `(created_at, finished_at)`, counted by steps of `step` milliseconds since
+/// `start`. Times before `start` have a step below 0, an end that is not there has none.
+pub(crate) async fn list_lives(
+    tx: &mut Tx,
+    after: JobId,
+    start: Timestamp,
+    step: i64,
+) -> Result<Vec<(i64, Option<i64>, i64)>, Error> {
+    // Integer division goes towards zero: a step before the first would be the first, so it is asked for apart.
+    const SQL: &str = "
+        SELECT CASE WHEN created_at < $2 THEN -1 ELSE (created_at - $2) / $3 END AS born,
+               CASE WHEN finished_at < $2 THEN -1 ELSE (finished_at - $2) / $3 END AS ended,
+               count(*)
+        FROM job
+        WHERE id > $1
+        GROUP BY 1, 2";
+    on!(tx, conn => sqlx::query_as(SQL)
+        .bind(after.to_string())
+        .bind(start.millis())
+        .bind(step)
+        .fetch_all(conn))
+}
+
+/// Returns the end and the length, in milliseconds, of the jobs of `kind` that ended well since `since`, newest first.
+pub(crate) async fn list_ends(tx: &mut Tx, kind: &str, since: Timestamp) -> Result<Vec<(i64, i64)>, Error> {
+    const SQL: &str = "
+        SELECT finished_at, finished_at - started_at
+        FROM job
+        WHERE state = 'succeeded' AND kind = $1 AND finished_at >= $2 AND started_at IS NOT NULL
+        ORDER BY finished_at DESC
+        LIMIT $3";
+    on!(tx, conn => sqlx::query_as(SQL)
+        .bind(kind)
+        .bind(since.millis())
+        .bind(MAX_ENDS)
+        .fetch_all(conn))
+}
+
+/// Counts the jobs of `kind` that ended well since `since`.
+pub(crate) async fn count_ends(tx: &mut Tx, kind: &str, since: Timestamp) -> Result<i64, Error> {
+    const SQL: &str =
+        "SELECT count(*) FROM job WHERE state = 'succeeded' AND kind = $1 AND finished_at >= $2";
+    on!(tx, conn => sqlx::query_scalar(SQL).bind(kind).bind(since.millis()).fetch_one(conn))
+}
+
+#[derive(sqlx::FromRow)]
+pub(crate) struct HeldRow {
+    pub(crate) name: String,
+    pub(crate) job_id: String,
+    pub(crate) kind: String,
+    pub(crate) package_name: Option<String>,
+    pub(crate) package_version: Option<String>,
+    pub(crate) started_at: Option<i64>,
+    pub(crate) waiting: i64,
+}
+
+/// Returns up to `limit` locks that running jobs have, by name, and how many jobs wait in their lines.
+pub(crate) async fn list_held(tx: &mut Tx, limit: i64) -> Result<Vec<HeldRow>, Error> {
+    const SQL: &str = "
+        SELECT l.name, l.job_id, j.kind, j.package_name, j.package_version, j.started_at,
+               (SELECT count(*) FROM job_lock w JOIN job q ON q.id = w.job_id
+                WHERE w.name = l.name AND coalesce(q.state = 'queued', FALSE)) AS waiting
+        FROM job j JOIN job_lock l ON l.job_id = j.id
+        WHERE j.state = 'running'
+        ORDER BY l.name
+        LIMIT $1";
+    on!(tx, conn => sqlx::query_as(SQL).bind(limit).fetch_all(conn))
+}
+
+/// Returns the state and id of the jobs that come next: of those that wait, up to `limit` in the order in which they would start.
+pub(crate) async fn list_waiting(tx: &mut Tx, limit: i64) -> Result<Vec<String>, Error> {
+    const SQL: &str = "
+        SELECT id FROM job
+        WHERE state = 'queued'
+        ORDER BY priority DESC, id
+        LIMIT $1";
+    on!(tx, conn => sqlx::query_scalar(SQL).bind(limit).fetch_all(conn))
+}
