@@ -5,10 +5,13 @@
 
 mod download;
 mod events;
+mod outline;
 mod page;
 mod query;
 mod render;
+mod spans;
 mod stream;
+mod view;
 mod websocket;
 
 use axum::{Json, Router, extract::State, middleware::from_fn, routing::get};
@@ -22,7 +25,7 @@ use crate::{
     v1::{cors, no_such_method},
 };
 use query::LogQuery;
-use render::LineObject;
+use render::{StepObject, line_value};
 
 /// How many lines one JSON page holds at most, and unless told otherwise.
 const MAX_LIMIT: usize = 10_000;
@@ -46,6 +49,7 @@ pub(crate) fn routes() -> Router<ApiState> {
         .layer(from_fn(cors));
     Router::new()
         .route("/logs/{id}", get(page::show))
+        .route("/logs/{id}/head", get(view::head))
         .merge(beside_jobs)
 }
 
@@ -76,12 +80,16 @@ async fn log_page(
     };
     let finished = page.is_last && job.state.is_finished();
     let mut answer = serde_json::json!({
-        "lines": page.lines.iter().map(LineObject::from).collect::<Vec<_>>(),
+        "lines": page.lines.iter().map(|line| line_value(line, query.shown_chars())).collect::<Vec<_>>(),
         "next": next,
         "finished": finished,
     });
     if finished {
         answer["success"] = (job.state == JobState::Succeeded).into();
+    }
+    let steps = jobs.steps(&job).await?;
+    if !steps.is_empty() {
+        answer["steps"] = serde_json::json!(steps.iter().map(StepObject::from).collect::<Vec<_>>());
     }
     if !page.is_last {
         answer["more"] = true.into();

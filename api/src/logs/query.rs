@@ -7,6 +7,8 @@ use docket_http::Problem;
 use docket_jobs::{Level, LineFilter, Search};
 use serde::Deserialize;
 
+use super::spans::SHOWN_CHARS;
+
 /// The parameters of all routes to a log.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct LogQuery {
@@ -16,9 +18,20 @@ pub(super) struct LogQuery {
     level: Option<String>,
     search: Option<String>,
     pub(super) limit: Option<usize>,
+    /// Lines in pieces, as our own page shows them.
+    #[serde(default)]
+    pub(super) spans: bool,
 }
 
 impl LogQuery {
+    /// How many characters of each line are shown; absent where lines are wanted as they were written. Who asks for one line wants all of it.
+    pub(super) fn shown_chars(&self) -> Option<usize> {
+        self.spans.then_some(match self.limit {
+            Some(1) => usize::MAX,
+            _ => SHOWN_CHARS,
+        })
+    }
+
     /// The lowest level; INFO unless told otherwise.
     pub(super) fn level(&self) -> Result<Level, Problem> {
         Ok(self.given_level()?.unwrap_or(Level::Info))

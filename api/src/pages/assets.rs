@@ -28,9 +28,21 @@ macro_rules! asset {
 }
 
 const CSS: &str = "text/css; charset=utf-8";
+const JS: &str = "text/javascript; charset=utf-8";
 
 /// Every file that a page names; its path here is its path in `web/`.
-static ASSETS: &[Asset] = &[asset!("/styles/docket.css", CSS)];
+static ASSETS: &[Asset] = &[
+    asset!("/styles/docket.css", CSS),
+    asset!("/styles/log.css", CSS),
+    asset!("/scripts/log/page.js", JS),
+    asset!("/scripts/log/follow.js", JS),
+    asset!("/scripts/log/keys.js", JS),
+    asset!("/scripts/log/lines.js", JS),
+    asset!("/scripts/log/range.js", JS),
+    asset!("/scripts/log/row.js", JS),
+    asset!("/scripts/log/times.js", JS),
+    asset!("/scripts/log/view.js", JS),
+];
 
 pub(super) fn routes() -> Router<ApiState> {
     ASSETS.iter().fold(Router::new(), |router, asset| {

@@ -20,6 +20,7 @@ mod schedule;
 mod scheduler;
 mod search;
 mod signal;
+mod step;
 mod store;
 mod tail;
 mod why;
@@ -39,6 +40,7 @@ pub use reading::{LineFilter, LinePage};
 pub use run::{Failure, Run};
 pub use schedule::{Every, LastTick, Schedule};
 pub use search::{Search, SearchError};
+pub use step::Step;
 pub use store::jobs::{JobFilter, Order};
 pub use tail::{Tail, TailPage};
 pub use why::{Holder, Wait, Why};
@@ -95,6 +97,12 @@ pub const TABLES: Product = Product {
             name: "0008_log_archive",
             sqlite: include_str!("../../../migrations/jobs/sqlite/0008_log_archive.sql"),
             postgres: include_str!("../../../migrations/jobs/postgres/0008_log_archive.sql"),
+        },
+        Migration {
+            version: 9,
+            name: "0009_steps",
+            sqlite: include_str!("../../../migrations/jobs/sqlite/0009_steps.sql"),
+            postgres: include_str!("../../../migrations/jobs/postgres/0009_steps.sql"),
         },
     ],
 };
