@@ -56,7 +56,7 @@ await play({
     assertEqual(await page.getAttribute("#head h1 a", "href"), "/packages/demo");
     assert((await page.textContent("#end")).startsWith("This job has succeeded after "), "the end tells the result");
     const facts = await page.textContent(".log-facts");
-    for (const fact of ["asked", "by", "waiting", "running", "attempt", id]) assert(facts.includes(fact), `${fact} in ${facts}`);
+    for (const fact of ["asked", "by", "waited", "ran", "attempt", id]) assert(facts.includes(fact), `${fact} in ${facts}`);
     const stored = await (await fetch(`${url}/api/v1/jobs/${id}/logs?level=DEBUG&limit=1000`)).json();
     await until("all lines", async () => (await seqs(page)).length === stored.lines.length);
     assertEqual(await messages(page), stored.lines.map((line) => line.message));

@@ -9,13 +9,15 @@ const tools = process.env.DOCKET_BROWSER_TOOLS;
 const url = process.env.DOCKET_URL;
 
 /** How long anything may take before the test says that it never will. Generous: a busy machine is no failure. */
-const DEADLINE = 60_000;
+const DEADLINE = Number(process.env.DOCKET_BROWSER_DEADLINE ?? 60) * 1000;
 
 /** Asks the harness for something and waits for the answer. */
 function asker() {
   const waiting = [];
   const answers = createInterface({ input: process.stdin });
   answers.on("line", (line) => waiting.shift()(JSON.parse(line)));
+  // Whoever answers is gone when the harness failed.
+  answers.on("close", () => waiting.length > 0 && process.exit(1));
   const ask = (what, more = {}) =>
     new Promise((resolve) => {
       waiting.push(resolve);

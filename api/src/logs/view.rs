@@ -175,6 +175,12 @@ impl Head {
         })
     }
 
+    /// When it was asked for, for people.
+    fn asked(&self) -> String {
+        let to_the_second = &self.created_at[.."YYYY-MM-DDTHH:MM:SS".len()];
+        to_the_second.replace('T', " ") + " UTC"
+    }
+
     /// How it ended, as a sentence.
     fn end(&self) -> Option<String> {
         let ended = match self.state {

@@ -1,15 +1,12 @@
 //! What a test in the browser looks at: a registry that runs, and jobs that do what the test says, when it says so.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use docket_core::{name::PackageName, version::Version};
 use docket_db::Db;
 use docket_jobs::worker::{self, Config, Handler};
 use docket_jobs::{Clock, Failure, JobId, Jobs, Level, NewJob, Run};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::harness::{DEADLINE, Registry};
@@ -161,8 +158,8 @@ impl Stage {
             let worker = worker::run(self.jobs.clone(), config, vec![handler], self.stop.clone());
             self.runtime.spawn(worker);
         }
-        let next = tokio::time::timeout(DEADLINE, self.runs.recv());
-        let running = self.runtime.block_on(async { next.await });
+        let next = async { tokio::time::timeout(DEADLINE, self.runs.recv()).await };
+        let running = self.runtime.block_on(next);
         self.running = running.expect("a job waits to be run");
         json!({ "id": self.run().job.id.to_string() })
     }
