@@ -88,6 +88,8 @@ export async function play(tests) {
     page.on("console", (message) => {
       if (message.text().includes("Content Security Policy")) troubles.push(message.text());
     });
+    const web = process.env.DOCKET_WEB;
+    if (web) await page.route(/\/(scripts|styles)\/[\w/.-]+$/, (route) => route.fulfill({ path: join(web, new URL(route.request().url()).pathname) }));
     await page.goto(`${url}${path}`);
     return page;
   };

@@ -37,7 +37,7 @@ struct Head {
     version: Option<String>,
     state: &'static str,
     is_finished: bool,
-    /// Why it does not run, or where it does.
+    /// Why it does not run, or will not go on.
     why: Option<String>,
     attempt: i64,
     created_at: String,
@@ -151,7 +151,12 @@ fn link(level: Level, search: &str, more: &[(&str, &str)]) -> String {
 impl Head {
     async fn read(jobs: &Jobs, job: Job, steps: &[Step], now: Timestamp) -> Result<Self, ApiError> {
         let why = jobs.why(job.id).await?;
-        let why = why.filter(|why| !matches!(why.wait, Wait::Over(_)));
+        // That it runs, and since when, is told already.
+        let why = why.filter(|why| match why.wait {
+            Wait::Over(_) => false,
+            Wait::Running { .. } => why.cancel_by.is_some(),
+            _ => true,
+        });
         let steps: Vec<_> = steps.iter().map(StepObject::from).collect();
         Ok(Self {
             first_error: first_error(jobs, &job).await?,

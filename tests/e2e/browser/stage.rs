@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::harness::{DEADLINE, Registry};
+use crate::harness::{DEADLINE, Registry, wait_for};
 use crate::publish::demo;
 
 /// The kind of the jobs that are ours; the registry's own worker leaves them alone.
@@ -192,9 +192,20 @@ impl Stage {
         let again = code == Some("unavailable");
         end.send(result).ok().expect("the job waits for its end");
         if !again {
-            self.registry.wait_for_job(&run.job.id.to_string());
+            self.wait_for_end(run.job.id);
         }
         json!({})
+    }
+
+    fn wait_for_end(&self, id: JobId) {
+        let is_finished = async || {
+            let mut tx = self.jobs.db().read().await.unwrap();
+            let job = self.jobs.find(&mut tx, id).await.unwrap();
+            job.is_some_and(|job| job.state.is_finished())
+        };
+        wait_for("the end of a job", || {
+            self.runtime.block_on(is_finished()).then_some(())
+        });
     }
 
     /// Queues a job again that has ended, as an operator does.

@@ -192,6 +192,7 @@ function drawn() {
   lines.trim(found ? 0 : view.place);
   $("#empty").hidden = found ? found.lines.length > 0 || !found.isWhole : known.total > 0;
   $("#empty").textContent = found ? "No such lines here." : "No lines yet.";
+  grow(document, Date.now() + known.ahead);
   $(".log-foot").hidden = known.isFinished && view.isAtEnd;
   mark();
 }
@@ -203,7 +204,6 @@ function changed() {
   requestAnimationFrame(() => {
     isChanging = false;
     view.layout();
-    grow(document, Date.now() + known.ahead);
   });
 }
 

@@ -9,7 +9,7 @@ import { length } from "./times.js";
 const BLOCK_LINES = 100;
 
 /** The height of a line that was never here, in pixels; and of a heading. */
-const LINE = 20;
+const LINE = 24;
 const HEADING = 37;
 
 /** Browsers know no element that is higher than some 17 million pixels: what is far away is guessed to be less high, then. */
