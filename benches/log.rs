@@ -13,6 +13,8 @@ mod cpu;
 mod figure;
 #[path = "harness/jobs.rs"]
 mod jobs;
+#[path = "harness/rate.rs"]
+mod rate;
 #[path = "log/raw.rs"]
 mod raw;
 #[path = "log/read.rs"]

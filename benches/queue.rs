@@ -18,6 +18,8 @@ mod enqueue;
 mod figure;
 #[path = "harness/jobs.rs"]
 mod jobs;
+#[path = "harness/rate.rs"]
+mod rate;
 #[path = "queue/raw.rs"]
 mod raw;
 #[path = "harness/server.rs"]

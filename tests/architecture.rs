@@ -235,3 +235,22 @@ fn only_stores_name_sqlx() {
         }
     }
 }
+
+/// A file in `migrations/` that no crate lists would never run.
+#[test]
+fn every_migration_is_listed_once_for_both_databases() {
+    let migrations = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    for product in [docket_jobs::TABLES, docket_index::TABLES] {
+        let listed: Vec<_> = product.migrations.iter().map(|one| one.name).collect();
+        for database in ["sqlite", "postgres"] {
+            let folder = std::fs::read_dir(migrations.join(product.name).join(database));
+            let mut files: Vec<_> = folder
+                .expect("a folder for each product and database")
+                .map(|file| file.expect("it is readable").file_name().into_string())
+                .map(|name| name.expect("its name is text").replace(".sql", ""))
+                .collect();
+            files.sort();
+            assert_eq!(listed, files, "{} for {database}", product.name);
+        }
+    }
+}

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Installs what the tests drive besides our own programs, into .tools/ (about 360 MB, once).
+# Installs what the tests drive besides our own programs, into .tools/ (about 420 MB, once).
 #
-#   moto 5.2.5, an S3 server, in a Python environment of its own, all of it pinned by tests/moto/requirements.txt
+#   moto 5.2.5, an S3 server, and schemathesis 4.32.5, which tries an API by its description, each in a Python environment of its own,
+#   all of it pinned by tests/moto/requirements.txt and tests/schemathesis/requirements.txt
 #   spago 1.0.4, unmodified, and a Node.js that is new enough for it (22.5 or later), both pinned by tests/e2e/spago/package-lock.json
 #   playwright-core 1.65.1 and axe-core 4.14.1, which drive and check the browser, pinned by tests/browser/package-lock.json
 #
@@ -10,20 +11,26 @@ set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 
-pins=$root/tests/moto/requirements.txt
-moto=$root/.tools/moto
-if cmp -s "$pins" "$moto/requirements.txt"; then
-    echo "moto is installed in .tools/moto"
-else
-    echo "installing moto into .tools/moto"
+# python_tool NAME: a Python environment of its own in .tools/NAME, with what tests/NAME/requirements.txt pins.
+python_tool() {
+    pins=$root/tests/$1/requirements.txt
+    environment=$root/.tools/$1
+    if cmp -s "$pins" "$environment/requirements.txt"; then
+        echo "$1 is installed in .tools/$1"
+        return
+    fi
+    echo "installing $1 into .tools/$1"
     # A Python environment cannot be moved, so the copy of the pins comes last: without it there is none.
-    rm -rf "$moto"
-    if ! { python3 -m venv "$moto" && "$moto/bin/pip" install --quiet --disable-pip-version-check --requirement "$pins"; }; then
-        echo "tests/tools.sh: moto could not be installed; it needs Python with venv (Debian: python3-venv) and a Python package index" >&2
+    rm -rf "$environment"
+    if ! { python3 -m venv "$environment" && "$environment/bin/pip" install --quiet --disable-pip-version-check --requirement "$pins"; }; then
+        echo "tests/tools.sh: $1 could not be installed; it needs Python with venv (Debian: python3-venv) and a Python package index" >&2
         exit 1
     fi
-    cp "$pins" "$moto/requirements.txt"
-fi
+    cp "$pins" "$environment/requirements.txt"
+}
+
+python_tool moto
+python_tool schemathesis
 
 # Installs what a lock file pins.
 install() {

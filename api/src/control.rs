@@ -1,18 +1,19 @@
 //! Why a job waits, and what trustees do to jobs: cancel one, queue it again, let it go first.
 
 use axum::{
-    Json, Router,
+    Json,
     extract::{DefaultBodyLimit, State},
     http::{HeaderMap, StatusCode},
     middleware::from_fn,
     response::{IntoResponse, Response},
-    routing::{get, post},
 };
 use docket_core::time::Timestamp;
 use docket_http::Problem;
 use docket_jobs::{Cancel, JobId, JobState, Jobs, Retry, Wait, Why};
 use serde::{Deserialize, Serialize};
 use tracing::info;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     ApiState,
@@ -21,7 +22,8 @@ use crate::{
     extract::{JsonBody, Path, invalid_body},
     job_kinds::Kinds,
     logs::{no_such_job, parse_id},
-    v1::{MAX_BODY_BYTES, cors, no_such_method},
+    openapi::Refused,
+    v1::{MAX_BODY_BYTES, cors, exact},
 };
 
 /// How many jobs are queued again at once, at most, and unless told otherwise.
@@ -31,23 +33,20 @@ const DEFAULT_RETRIED: u32 = 100;
 /// The longest code of a failure, in bytes. Ours are half as long.
 const MAX_CODE_BYTES: usize = 64;
 
-pub(crate) fn routes() -> Router<ApiState> {
-    let readable = Router::new()
-        .route("/api/v1/jobs/{id}/why", get(why).fallback(no_such_method))
+pub(crate) fn routes() -> OpenApiRouter<ApiState> {
+    let readable = OpenApiRouter::new()
+        .routes(exact(routes!(why)))
         .layer(from_fn(cors));
-    Router::new()
-        .route("/api/v1/jobs/{id}/cancel", post(cancel).fallback(no_such_method))
-        .route("/api/v1/jobs/{id}/retry", post(retry).fallback(no_such_method))
-        .route(
-            "/api/v1/jobs/{id}/priority",
-            post(set_priority).fallback(no_such_method),
-        )
-        .route("/api/v1/jobs/retry", post(retry_failed).fallback(no_such_method))
+    OpenApiRouter::new()
+        .routes(exact(routes!(cancel)))
+        .routes(exact(routes!(retry)))
+        .routes(exact(routes!(set_priority)))
+        .routes(exact(routes!(retry_failed)))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .merge(readable)
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct WhyObject {
     job_id: String,
@@ -56,38 +55,46 @@ struct WhyObject {
     reason: ReasonObject,
     /// Seconds until it starts, if things go as usual.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     expected_secs: Option<u64>,
 }
 
 /// The one thing that a job waits for.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "lowercase", rename_all_fields = "camelCase")]
 enum ReasonObject {
     Over,
     Running {
         #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
         worker: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = String, format = DateTime, nullable = false)]
         since: Option<Timestamp>,
         attempt: i64,
         /// Who asked for its cancellation.
         #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
         cancel_by: Option<String>,
     },
     Time {
+        #[schema(value_type = String, format = DateTime)]
         at: Timestamp,
         retries: i64,
     },
     Lock {
         name: String,
         #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
         holder: Option<HolderObject>,
         ahead: i64,
     },
     Paused {
         job_kind: String,
+        #[schema(value_type = String, format = DateTime)]
         since: Timestamp,
         #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
         by: Option<String>,
     },
     Limit {
@@ -100,12 +107,13 @@ enum ReasonObject {
     },
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct HolderObject {
     job_id: String,
     what: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, format = DateTime, nullable = false)]
     since: Option<Timestamp>,
 }
 
@@ -160,7 +168,14 @@ impl WhyObject {
     }
 }
 
-/// `GET /api/v1/jobs/{id}/why`
+/// Says in one sentence why a job waits.
+#[utoipa::path(
+    get,
+    path = "/api/v1/jobs/{id}/why",
+    tag = "jobs",
+    params(("id" = String, Path)),
+    responses((status = 200, description = "Why.", body = WhyObject), Refused<404>)
+)]
 async fn why(State(jobs): State<Jobs>, Path(id): Path<String>) -> Result<Json<WhyObject>, ApiError> {
     let id = parse_id(&id)?;
     let why = jobs.why(id).await?.ok_or_else(no_such_job)?;
@@ -168,7 +183,7 @@ async fn why(State(jobs): State<Jobs>, Path(id): Path<String>) -> Result<Json<Wh
 }
 
 /// What became of a job.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct StateObject {
     job_id: String,
@@ -182,7 +197,15 @@ fn state_object(id: JobId, state: JobState) -> Json<StateObject> {
     })
 }
 
-/// `POST /api/v1/jobs/{id}/cancel`: 200 when the job has ended, 202 when it runs and will end.
+/// Cancels a job: at once when it waits, at its next safe point when it runs.
+#[utoipa::path(
+    post,
+    path = "/api/v1/jobs/{id}/cancel",
+    tag = "trustees",
+    params(("id" = String, Path)),
+    security(("trustee" = [])),
+    responses((status = 200, description = "The job has ended.", body = StateObject), (status = 202, description = "The job runs, and will end.", body = StateObject), Refused<404>, Refused<409>, Refused<401>, Refused<403>)
+)]
 async fn cancel(
     State(jobs): State<Jobs>,
     State(authority): State<Authority>,
@@ -213,7 +236,15 @@ async fn cancel(
     }
 }
 
-/// `POST /api/v1/jobs/{id}/retry`
+/// Queues a job again that failed or was cancelled.
+#[utoipa::path(
+    post,
+    path = "/api/v1/jobs/{id}/retry",
+    tag = "trustees",
+    params(("id" = String, Path)),
+    security(("trustee" = [])),
+    responses((status = 200, description = "The job is queued.", body = StateObject), Refused<404>, Refused<409>, Refused<401>, Refused<403>)
+)]
 async fn retry(
     State(jobs): State<Jobs>,
     State(authority): State<Authority>,
@@ -245,20 +276,29 @@ async fn retry(
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Priority {
     priority: i64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct PriorityObject {
     job_id: String,
     priority: i64,
 }
 
-/// `POST /api/v1/jobs/{id}/priority`
+/// Says whether a job that waits goes before others or after them.
+#[utoipa::path(
+    post,
+    path = "/api/v1/jobs/{id}/priority",
+    tag = "trustees",
+    params(("id" = String, Path)),
+    request_body(content = Priority),
+    security(("trustee" = [])),
+    responses((status = 200, description = "The job has this priority.", body = PriorityObject), Refused<400>, Refused<404>, Refused<409>, Refused<413>, Refused<401>, Refused<403>)
+)]
 async fn set_priority(
     State(jobs): State<Jobs>,
     State(authority): State<Authority>,
@@ -289,7 +329,7 @@ async fn set_priority(
 }
 
 /// Which jobs to queue again.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Failed {
     code: String,
@@ -297,13 +337,21 @@ struct Failed {
     limit: Option<u32>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct RetriedObject {
     job_ids: Vec<String>,
 }
 
-/// `POST /api/v1/jobs/retry`: all that failed for one reason, oldest first.
+/// Queues all jobs again that failed for one reason, oldest first.
+#[utoipa::path(
+    post,
+    path = "/api/v1/jobs/retry",
+    tag = "trustees",
+    request_body(content = Failed),
+    security(("trustee" = [])),
+    responses((status = 200, description = "These jobs are queued.", body = RetriedObject), Refused<400>, Refused<413>, Refused<401>, Refused<403>)
+)]
 async fn retry_failed(
     State(jobs): State<Jobs>,
     State(authority): State<Authority>,

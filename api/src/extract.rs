@@ -4,7 +4,7 @@ use axum::{
     body::Bytes,
     extract::{
         FromRequest, FromRequestParts, Request,
-        rejection::{PathRejection, QueryRejection},
+        rejection::{BytesRejection, PathRejection, QueryRejection},
         ws::rejection::WebSocketUpgradeRejection,
     },
     http::StatusCode,
@@ -32,15 +32,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let bytes =
-            Bytes::from_request(request, state)
-                .await
-                .map_err(|rejection| match rejection.status() {
-                    StatusCode::PAYLOAD_TOO_LARGE => {
-                        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "Body too large")
-                    }
-                    _ => invalid_body(rejection.body_text()),
-                })?;
+        let bytes = Bytes::from_request(request, state).await?;
         serde_json::from_slice(&bytes)
             .map(Self)
             .map_err(|error| invalid_body(error).into())
@@ -51,6 +43,17 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
 pub(crate) fn invalid_body(reason: impl std::fmt::Display) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "invalid-body", "Invalid body")
         .detail(format!("The body does not fit: {reason}."))
+}
+
+impl From<BytesRejection> for ApiError {
+    fn from(rejection: BytesRejection) -> Self {
+        Self(match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "Body too large")
+            }
+            _ => invalid_body(rejection.body_text()),
+        })
+    }
 }
 
 impl From<PathRejection> for ApiError {

@@ -5,12 +5,10 @@
 use std::{path::Path as FilePath, process::Stdio};
 
 use axum::{
-    Router,
     body::{Body, Bytes},
-    extract::{DefaultBodyLimit, RawQuery, State},
+    extract::{DefaultBodyLimit, RawQuery, State, rejection::BytesRejection},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::{get, post},
 };
 use docket_http::Problem;
 use docket_index::{Repository, git::GitViews};
@@ -19,19 +17,31 @@ use tokio::{
     process::{Child, Command},
 };
 use tokio_util::io::ReaderStream;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{ApiState, error::ApiError, extract::Path};
+use crate::{ApiState, error::ApiError, extract::Path, openapi::Refused};
 
 /// The largest list of wanted and known commits a client may send, in bytes.
 const MAX_REQUEST_BYTES: usize = 16 * 1024 * 1024;
 
-pub(crate) fn routes() -> Router<ApiState> {
-    Router::new()
-        .route("/git/{repository}/info/refs", get(info_refs))
-        .route("/git/{repository}/git-upload-pack", post(upload_pack))
+pub(crate) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(info_refs))
+        .routes(routes!(upload_pack))
         .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
 }
 
+/// Begins a `git clone` or `git fetch` of `registry.git` or `registry-index.git`.
+#[utoipa::path(
+    get,
+    path = "/git/{repository}/info/refs",
+    tag = "packages",
+    params(("repository" = String, Path, example = "registry.git"), ("service" = String, Query, example = "git-upload-pack")),
+    responses(
+        (status = 200, description = "The refs.", content_type = "application/x-git-upload-pack-advertisement", body = Vec<u8>),
+        Refused<403>, Refused<404>,
+    )
+)]
 async fn info_refs(
     State(views): State<GitViews>,
     Path(name): Path<String>,
@@ -55,12 +65,26 @@ async fn info_refs(
     call.answer(&headers, Bytes::new()).await
 }
 
+/// Goes on with it.
+#[utoipa::path(
+    post,
+    path = "/git/{repository}/git-upload-pack",
+    tag = "packages",
+    params(("repository" = String, Path, example = "registry.git")),
+    request_body(content = Vec<u8>, content_type = "application/x-git-upload-pack-request"),
+    responses(
+        (status = 200, description = "The objects.", content_type = "application/x-git-upload-pack-result", body = Vec<u8>),
+        (status = 415, description = "The body is of another type, says git.", content_type = "text/plain", body = String),
+        Refused<404>, Refused<413>,
+    )
+)]
 async fn upload_pack(
     State(views): State<GitViews>,
     Path(name): Path<String>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
+    let body = body?;
     // The request may follow an answer of another process, whose copy had come further.
     let path = views.bring_up_to_date(find_repository(&name)?).await?;
     let call = Call {

@@ -6,12 +6,11 @@
 use std::sync::Arc;
 
 use axum::{
-    Json, Router,
+    Json,
     body::{Body, Bytes, to_bytes},
     extract::{DefaultBodyLimit, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
-    routing::post,
 };
 use docket_db::Error;
 use docket_github::{
@@ -21,11 +20,14 @@ use docket_github::{
 };
 use docket_http::Problem;
 use docket_jobs::{Enqueued, Jobs, NewJob};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     ApiState,
     error::{ApiError, database},
+    openapi::Refused,
 };
 
 /// The kind of jobs that answer issues.
@@ -40,13 +42,38 @@ pub struct Webhook {
     pub bot: Option<Login>,
 }
 
-pub(crate) fn routes() -> Router<ApiState> {
-    Router::new()
-        .route("/api/v1/github/webhook", post(deliver))
+#[derive(Debug, Serialize, ToSchema)]
+struct Ignored {
+    /// Why.
+    ignored: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Answering {
+    job_id: String,
+}
+
+pub(crate) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(deliver))
         // A limit of its own, which is GitHub's.
         .layer(DefaultBodyLimit::disable())
 }
 
+/// Takes a delivery of GitHub, which is signed with the secret that both know.
+#[utoipa::path(
+    post,
+    path = "/api/v1/github/webhook",
+    tag = "operations",
+    params(("x-hub-signature-256" = Option<String>, Header), ("x-github-event" = Option<String>, Header)),
+    request_body(content = Object),
+    responses(
+        (status = 200, description = "Nothing is asked for.", body = Ignored),
+        (status = 202, description = "The job that answers.", body = Answering),
+        Refused<400>, Refused<401>, Refused<404>, Refused<413>,
+    )
+)]
 async fn deliver(
     State(webhook): State<Option<Arc<Webhook>>>,
     State(jobs): State<Jobs>,
@@ -78,17 +105,25 @@ async fn deliver(
         })?;
     let event = match event {
         Event::Text(event) => event,
-        Event::Ignored(why) => return Ok(Json(json!({ "ignored": why.to_string() })).into_response()),
+        Event::Ignored(why) => {
+            return Ok(Json(Ignored {
+                ignored: why.to_string(),
+            })
+            .into_response());
+        }
     };
     if issue::read(&event.text, webhook.bot.as_ref()) == Reading::Nothing {
-        return Ok(Json(json!({ "ignored": "the text asks for nothing" })).into_response());
+        return Ok(Json(Ignored {
+            ignored: "the text asks for nothing".to_owned(),
+        })
+        .into_response());
     }
     let enqueued = enqueue(&jobs, &event)
         .await
         .map_err(|error| ApiError(database(&error)))?;
     jobs.wake_workers();
-    let reply = json!({ "jobId": enqueued.job.to_string() });
-    Ok((StatusCode::ACCEPTED, Json(reply)).into_response())
+    let job_id = enqueued.job.to_string();
+    Ok((StatusCode::ACCEPTED, Json(Answering { job_id })).into_response())
 }
 
 /// A delivery that comes again while its job is active names that job; one that comes later finds what was said and says nothing.

@@ -1,7 +1,7 @@
 //! `GET /index/{path}`: the manifest index over plain HTTP, one file per package, as in the git repository.
 
 use axum::{
-    Json, Router,
+    Json,
     extract::State,
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
@@ -10,20 +10,36 @@ use axum::{
 use docket_core::{digest::Sha256, manifest_index, name::PackageName};
 use docket_http::Problem;
 use docket_jobs::Jobs;
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{ApiState, error::ApiError, extract::Path, tarballs::matches_etag};
 
-pub(crate) fn routes() -> Router<ApiState> {
-    Router::new()
-        .route("/index/config.json", get(config))
+pub(crate) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(config))
+        // utoipa has no word for the rest of a path.
         .route("/index/{*path}", get(index_file))
 }
 
 /// Where the rest of the registry is, for clients that start from the index.
-async fn config(State(state): State<ApiState>) -> Json<serde_json::Value> {
+#[derive(Debug, Serialize, ToSchema)]
+struct IndexConfig {
+    api: String,
+    /// With `{name}` and `{version}` to be filled in.
+    tarball: String,
+}
+
+/// Says where the rest of the registry is, for clients that start from the index. Beside it, as `/index/{path}`, lies one file per package, with the layout
+/// and the bytes of the repository `registry-index`.
+#[utoipa::path(get, path = "/index/config.json", tag = "packages", responses((status = 200, description = "Addresses.", body = IndexConfig)))]
+async fn config(State(state): State<ApiState>) -> Json<IndexConfig> {
     let url = &state.public_url;
-    Json(json!({ "api": format!("{url}/api/v1"), "tarball": format!("{url}/{{name}}/{{version}}.tar.gz") }))
+    Json(IndexConfig {
+        api: format!("{url}/api/v1"),
+        tarball: format!("{url}/{{name}}/{{version}}.tar.gz"),
+    })
 }
 
 async fn index_file(

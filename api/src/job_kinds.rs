@@ -3,11 +3,10 @@
 use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc};
 
 use axum::{
-    Json, Router,
+    Json,
     extract::{DefaultBodyLimit, FromRef, State},
     http::HeaderMap,
     middleware::from_fn,
-    routing::{get, post},
 };
 use docket_core::time::Timestamp;
 use docket_db::Error;
@@ -15,32 +14,26 @@ use docket_http::Problem;
 use docket_jobs::{JobState, Jobs, KindSetting};
 use serde::{Deserialize, Serialize};
 use tracing::info;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     ApiState,
     authority::Authority,
     error::ApiError,
     extract::{JsonBody, Path},
-    v1::{MAX_BODY_BYTES, cors, no_such_method},
+    openapi::Refused,
+    v1::{MAX_BODY_BYTES, cors, exact},
 };
 
-pub(crate) fn routes() -> Router<ApiState> {
-    let readable = Router::new()
-        .route("/api/v1/job-kinds", get(list).fallback(no_such_method))
+pub(crate) fn routes() -> OpenApiRouter<ApiState> {
+    let readable = OpenApiRouter::new()
+        .routes(exact(routes!(list)))
         .layer(from_fn(cors));
-    Router::new()
-        .route(
-            "/api/v1/job-kinds/{kind}/pause",
-            post(pause).fallback(no_such_method),
-        )
-        .route(
-            "/api/v1/job-kinds/{kind}/resume",
-            post(resume).fallback(no_such_method),
-        )
-        .route(
-            "/api/v1/job-kinds/{kind}/limit",
-            post(limit).fallback(no_such_method),
-        )
+    OpenApiRouter::new()
+        .routes(exact(routes!(pause)))
+        .routes(exact(routes!(resume)))
+        .routes(exact(routes!(limit)))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .merge(readable)
 }
@@ -68,17 +61,20 @@ impl Kinds {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct KindObject {
     kind: String,
     queued: i64,
     running: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, format = DateTime, nullable = false)]
     paused_since: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     paused_by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     max_running: Option<i64>,
 }
 
@@ -109,7 +105,13 @@ async fn counts(jobs: &Jobs) -> Result<BTreeMap<String, (i64, i64)>, Error> {
     Ok(counts)
 }
 
-/// `GET /api/v1/job-kinds`: those of which jobs wait or run, and those about which something was said.
+/// Lists the kinds of which jobs wait or run, and those about which a trustee said something.
+#[utoipa::path(
+    get,
+    path = "/api/v1/job-kinds",
+    tag = "jobs",
+    responses((status = 200, description = "The kinds.", body = [KindObject]))
+)]
 async fn list(State(jobs): State<Jobs>) -> Result<Json<Vec<KindObject>>, ApiError> {
     let mut counts = counts(&jobs).await?;
     let mut objects = BTreeMap::new();
@@ -133,7 +135,15 @@ async fn list(State(jobs): State<Jobs>) -> Result<Json<Vec<KindObject>>, ApiErro
     Ok(Json(objects.into_values().collect()))
 }
 
-/// `POST /api/v1/job-kinds/{kind}/pause`
+/// Lets no more jobs of a kind start.
+#[utoipa::path(
+    post,
+    path = "/api/v1/job-kinds/{kind}/pause",
+    tag = "trustees",
+    params(("kind" = String, Path, example = "publish")),
+    security(("trustee" = [])),
+    responses((status = 200, description = "The kind is paused.", body = KindObject), Refused<404>, Refused<401>, Refused<403>)
+)]
 async fn pause(
     State(jobs): State<Jobs>,
     State(authority): State<Authority>,
@@ -148,7 +158,15 @@ async fn pause(
     answer(&jobs, setting).await
 }
 
-/// `POST /api/v1/job-kinds/{kind}/resume`
+/// Lets jobs of a kind start again.
+#[utoipa::path(
+    post,
+    path = "/api/v1/job-kinds/{kind}/resume",
+    tag = "trustees",
+    params(("kind" = String, Path, example = "publish")),
+    security(("trustee" = [])),
+    responses((status = 200, description = "The kind is not paused.", body = KindObject), Refused<404>, Refused<401>, Refused<403>)
+)]
 async fn resume(
     State(jobs): State<Jobs>,
     State(authority): State<Authority>,
@@ -166,15 +184,25 @@ async fn resume(
 }
 
 /// How many jobs of a kind may run. To let none run, it is paused.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Limit {
     /// `null` takes the limit away; it must be said, so that a slip of the pen does not.
     #[serde(deserialize_with = "Option::deserialize")]
+    #[schema(value_type = Option<u32>, minimum = 1, required)]
     max_running: Option<NonZeroU32>,
 }
 
-/// `POST /api/v1/job-kinds/{kind}/limit`
+/// Lets only so many jobs of a kind run at once.
+#[utoipa::path(
+    post,
+    path = "/api/v1/job-kinds/{kind}/limit",
+    tag = "trustees",
+    params(("kind" = String, Path, example = "publish")),
+    request_body(content = Limit),
+    security(("trustee" = [])),
+    responses((status = 200, description = "The kind has this limit.", body = KindObject), Refused<400>, Refused<404>, Refused<413>, Refused<401>, Refused<403>)
+)]
 async fn limit(
     State(jobs): State<Jobs>,
     State(authority): State<Authority>,

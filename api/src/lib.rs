@@ -12,6 +12,7 @@ mod index_files;
 mod job_kinds;
 mod logs;
 mod metrics;
+mod openapi;
 mod packages;
 mod pages;
 mod schedules;
@@ -27,6 +28,7 @@ use docket_index::{git::GitViews, tarballs::Tarballs};
 use docket_jobs::{Jobs, Schedule};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use utoipa_axum::router::OpenApiRouter;
 
 pub use authority::{Authority, TrustedToken};
 pub use github_webhook::Webhook;
@@ -83,9 +85,21 @@ pub fn router(state: ApiState) -> Router {
         let db = jobs.db().clone();
         Box::pin(check_database(db))
     });
-    let beside_v1 = Router::new()
-        .merge(logs::routes())
+    let (described, description) = described().split_for_parts();
+    let description = openapi::text(description);
+    described
         .merge(pages::routes())
+        .merge(pages::reference::routes(&description))
+        .merge(openapi::routes(description.into()))
+        .with_state(state)
+        .merge(health_routes(ready))
+}
+
+/// The routes that programs use, and what they say of themselves.
+fn described() -> OpenApiRouter<ApiState> {
+    openapi::router()
+        .merge(v1::routes())
+        .merge(logs::routes())
         .merge(control::routes())
         .merge(job_kinds::routes())
         .merge(schedules::routes())
@@ -93,12 +107,13 @@ pub fn router(state: ApiState) -> Router {
         .merge(index_files::routes())
         .merge(git_http::routes())
         .merge(github_webhook::routes())
-        .merge(tarballs::routes());
-    Router::new()
-        .merge(v1::routes())
-        .merge(beside_v1)
-        .with_state(state)
-        .merge(health_routes(ready))
+        .merge(tarballs::routes())
+}
+
+/// The API's description (OpenAPI 3.1), as `GET /openapi.json` sends it.
+#[must_use]
+pub fn description() -> String {
+    openapi::text(described().into_openapi())
 }
 
 /// Answers requests on `listener` until the state's `stopping` token is cancelled.

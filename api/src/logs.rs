@@ -14,15 +14,18 @@ mod stream;
 mod view;
 mod websocket;
 
-use axum::{Json, Router, extract::State, middleware::from_fn, routing::get};
+use axum::{Json, extract::State, middleware::from_fn, routing::get};
 use docket_http::Problem;
 use docket_jobs::{Job, JobId, JobState, Jobs, LineFilter};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     ApiState,
     error::ApiError,
     extract::{Path, Query},
-    v1::{cors, no_such_method},
+    openapi::Refused,
+    v1::{cors, exact},
 };
 use query::LogQuery;
 use render::{StepObject, line_value};
@@ -31,29 +34,50 @@ use render::{StepObject, line_value};
 const MAX_LIMIT: usize = 10_000;
 const DEFAULT_LIMIT: usize = 1_000;
 
-pub(crate) fn routes() -> Router<ApiState> {
-    let beside_jobs = Router::new()
-        .route("/api/v1/jobs/{id}/logs", get(log_page).fallback(no_such_method))
-        .route(
-            "/api/v1/jobs/{id}/logs/ws",
-            get(websocket::follow).fallback(no_such_method),
-        )
-        .route(
-            "/api/v1/jobs/{id}/logs/events",
-            get(events::follow).fallback(no_such_method),
-        )
-        .route(
-            "/api/v1/jobs/{id}/logs/download",
-            get(download::send).fallback(no_such_method),
-        )
+pub(crate) fn routes() -> OpenApiRouter<ApiState> {
+    let beside_jobs = OpenApiRouter::new()
+        .routes(exact(routes!(log_page)))
+        .routes(exact(routes!(websocket::follow)))
+        .routes(exact(routes!(events::follow)))
+        .routes(exact(routes!(download::send)))
         .layer(from_fn(cors));
-    Router::new()
-        .route("/logs/{id}", get(page::show))
+    OpenApiRouter::new()
+        .routes(routes!(page::show))
         .route("/logs/{id}/head", get(view::head))
         .merge(beside_jobs)
 }
 
-/// `GET …/logs?after=SEQ&level=L&search=TEXT&limit=N`
+/// A part of a log.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "a description")]
+struct LogPage {
+    lines: Vec<render::LineShape>,
+    /// The `after` of the next page.
+    next: i64,
+    /// The job is over, and these are its last lines.
+    finished: bool,
+    /// Whether it ended well; there when `finished` is true.
+    #[schema(nullable = false)]
+    success: Option<bool>,
+    /// There are more lines already.
+    #[schema(nullable = false)]
+    more: Option<bool>,
+    /// The lines up to this one were removed, because the job ended long ago.
+    #[schema(nullable = false)]
+    removed: Option<i64>,
+    /// The steps of the whole job, if it has any.
+    #[schema(nullable = false)]
+    steps: Option<Vec<StepObject>>,
+}
+
+/// Returns a page of a log.
+#[utoipa::path(
+    get,
+    path = "/api/v1/jobs/{id}/logs",
+    tag = "logs",
+    params(("id" = String, Path), LogQuery),
+    responses((status = 200, description = "The page.", body = LogPage), Refused<400>, Refused<404>)
+)]
 async fn log_page(
     State(jobs): State<Jobs>,
     Path(id): Path<String>,

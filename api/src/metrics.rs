@@ -3,20 +3,21 @@
 use std::fmt::Write as _;
 
 use axum::{
-    Router,
     extract::State,
     http::header,
     response::{IntoResponse, Response},
-    routing::get,
 };
 use docket_jobs::Jobs;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{ApiState, error::ApiError};
 
-pub(crate) fn routes() -> Router<ApiState> {
-    Router::new().route("/metrics", get(metrics))
+pub(crate) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(metrics))
 }
 
+/// Tells Prometheus how the registry is.
+#[utoipa::path(get, path = "/metrics", tag = "server", responses((status = 200, description = "Metrics.", content_type = "text/plain", body = String)))]
 async fn metrics(State(jobs): State<Jobs>) -> Result<Response, ApiError> {
     let mut tx = jobs.db().read().await?;
     let mut text = Text(String::new());

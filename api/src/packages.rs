@@ -14,49 +14,135 @@ use docket_core::{
 use docket_http::Problem;
 use docket_jobs::Jobs;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::{error::ApiError, extract::Path, tarballs::matches_etag};
+use crate::{
+    error::ApiError,
+    extract::Path,
+    openapi::{Refused, registry},
+    tarballs::matches_etag,
+};
 
-#[derive(Debug, Serialize)]
+/// A package.
+#[derive(Debug, Serialize, ToSchema)]
 struct PackageObject {
+    #[schema(value_type = String)]
     name: PackageName,
     #[serde(flatten)]
+    #[schema(value_type = registry::Metadata)]
     metadata: Metadata,
 }
 
 /// One version, and who would miss it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct VersionObject {
+    #[schema(value_type = String)]
     name: PackageName,
+    #[schema(value_type = String)]
     version: Version,
+    /// `published` or `unpublished`.
+    #[schema(example = "published")]
     status: &'static str,
+    #[schema(value_type = String, format = DateTime)]
     published_time: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, format = DateTime, nullable = false)]
     unpublished_time: Option<Timestamp>,
+    /// Why it was taken back.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     reason: Option<String>,
+    /// The size of the tarball.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     bytes: Option<u64>,
+    /// The SHA-256 of the tarball.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, nullable = false)]
     hash: Option<Sha256>,
+    #[schema(value_type = Vec<String>)]
     compilers: Vec<Version>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = registry::Manifest, nullable = false)]
     manifest: Option<Manifest>,
     dependants: Vec<DependantObject>,
+    /// The package sets that have it.
+    #[schema(value_type = Vec<String>)]
     package_sets: Vec<Version>,
 }
 
-#[derive(Debug, Serialize)]
+/// A version that depends on it.
+#[derive(Debug, Serialize, ToSchema)]
 struct DependantObject {
+    #[schema(value_type = String)]
     name: PackageName,
+    #[schema(value_type = String)]
     version: Version,
     range: String,
     /// True when no other version satisfies the range.
     breaks: bool,
 }
 
-/// `GET /api/v1/packages/{name}`: the metadata, with the name.
+/// What came of compiling one version with one compiler.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct CellObject {
+    #[schema(example = "compiles")]
+    outcome: &'static str,
+    /// The first error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    job_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, format = DateTime, nullable = false)]
+    at: Option<Timestamp>,
+}
+
+/// A cell for each version, and in it for each compiler.
+#[derive(Debug, Serialize, ToSchema)]
+struct GridObject {
+    #[schema(value_type = String)]
+    name: PackageName,
+    #[schema(value_type = Vec<String>)]
+    compilers: BTreeSet<Version>,
+    #[schema(value_type = BTreeMap<String, BTreeMap<String, CellObject>>)]
+    versions: BTreeMap<Version, BTreeMap<Version, CellObject>>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct SetsObject {
+    package_sets: Vec<SetObject>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct SetObject {
+    #[schema(value_type = String)]
+    version: Version,
+    #[schema(value_type = String)]
+    compiler: Version,
+    #[schema(format = Date)]
+    published: String,
+    /// How many packages it has.
+    packages: usize,
+}
+
+/// Shows a package: its metadata, with the name.
+#[utoipa::path(
+    get,
+    path = "/api/v1/packages/{name}",
+    tag = "packages",
+    params(("name" = String, Path, example = "prelude")),
+    responses(
+        (status = 200, description = "The package.", body = PackageObject),
+        (status = 304, description = "It has the `ETag` of `If-None-Match` still."),
+        Refused<404>
+    )
+)]
 pub(crate) async fn package(
     State(jobs): State<Jobs>,
     Path(name): Path<String>,
@@ -70,7 +156,18 @@ pub(crate) async fn package(
     Ok(revalidated(&headers, &PackageObject { name, metadata }))
 }
 
-/// `GET /api/v1/packages/{name}/{version}`
+/// Shows one version, and who would miss it.
+#[utoipa::path(
+    get,
+    path = "/api/v1/packages/{name}/{version}",
+    tag = "packages",
+    params(("name" = String, Path, example = "prelude"), ("version" = String, Path, example = "6.0.1")),
+    responses(
+        (status = 200, description = "The version.", body = VersionObject),
+        (status = 304, description = "It has the `ETag` of `If-None-Match` still."),
+        Refused<404>
+    )
+)]
 pub(crate) async fn version(
     State(jobs): State<Jobs>,
     Path((name, version)): Path<(String, String)>,
@@ -123,29 +220,23 @@ pub(crate) async fn version(
     Ok(revalidated(&headers, &object))
 }
 
-/// `GET /api/v1/packages/{name}/matrix`: with which compilers each version was tried, and what came of it.
+/// Shows with which compilers each version was tried, and what came of it.
+#[utoipa::path(
+    get,
+    path = "/api/v1/packages/{name}/matrix",
+    tag = "packages",
+    params(("name" = String, Path, example = "prelude")),
+    responses(
+        (status = 200, description = "The grid.", body = GridObject),
+        (status = 304, description = "It has the `ETag` of `If-None-Match` still."),
+        Refused<404>
+    )
+)]
 pub(crate) async fn matrix(
     State(jobs): State<Jobs>,
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct CellObject {
-        outcome: &'static str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        error: Option<String>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        job_id: Option<String>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        at: Option<Timestamp>,
-    }
-    #[derive(Serialize)]
-    struct GridObject {
-        name: PackageName,
-        compilers: BTreeSet<Version>,
-        versions: BTreeMap<Version, BTreeMap<Version, CellObject>>,
-    }
     let name = parse_name(&name)?;
     let mut tx = jobs.db().read().await?;
     let metadata = docket_index::find_metadata(&mut tx, &name)
@@ -185,18 +276,20 @@ pub(crate) async fn matrix(
     Ok(revalidated(&headers, &grid))
 }
 
-/// `GET /api/v1/package-sets`: the versions, newest first, with compiler and date.
+/// Lists the package sets, newest first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/package-sets",
+    tag = "packages",
+    responses(
+        (status = 200, description = "The sets.", body = SetsObject),
+        (status = 304, description = "It has the `ETag` of `If-None-Match` still."),
+    )
+)]
 pub(crate) async fn package_sets(State(jobs): State<Jobs>, headers: HeaderMap) -> Result<Response, ApiError> {
-    #[derive(Serialize)]
-    struct SetObject {
-        version: Version,
-        compiler: Version,
-        published: String,
-        packages: usize,
-    }
     let mut tx = jobs.db().read().await?;
     let sets = docket_index::list_package_sets(&mut tx).await?;
-    let objects: Vec<_> = sets
+    let package_sets = sets
         .iter()
         .rev()
         .map(|set| SetObject {
@@ -206,13 +299,21 @@ pub(crate) async fn package_sets(State(jobs): State<Jobs>, headers: HeaderMap) -
             packages: set.packages.len(),
         })
         .collect();
-    Ok(revalidated(
-        &headers,
-        &serde_json::json!({ "packageSets": objects }),
-    ))
+    Ok(revalidated(&headers, &SetsObject { package_sets }))
 }
 
-/// `GET /api/v1/package-sets/{version}`, where the version may be `latest`: the set as in its file.
+/// Shows one package set as in its file. The version may be `latest`.
+#[utoipa::path(
+    get,
+    path = "/api/v1/package-sets/{version}",
+    tag = "packages",
+    params(("version" = String, Path, example = "latest")),
+    responses(
+        (status = 200, description = "The set.", body = registry::PackageSet),
+        (status = 304, description = "It has the `ETag` of `If-None-Match` still."),
+        Refused<404>
+    )
+)]
 pub(crate) async fn package_set(
     State(jobs): State<Jobs>,
     Path(version): Path<String>,

@@ -5,6 +5,7 @@
 mod assets;
 mod home;
 mod packages;
+pub(crate) mod reference;
 
 use askama::Template;
 use axum::{

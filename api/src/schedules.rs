@@ -2,44 +2,48 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json, Router,
-    extract::State,
-    http::HeaderMap,
-    routing::{get, post},
-};
+use axum::{Json, extract::State, http::HeaderMap};
 use docket_core::time::Timestamp;
 use docket_http::Problem;
 use docket_jobs::{Jobs, Schedule};
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{ApiState, authority::Authority, error::ApiError, extract::Path};
+use crate::{ApiState, authority::Authority, error::ApiError, extract::Path, openapi::Refused};
 
-pub(crate) fn routes() -> Router<ApiState> {
-    Router::new()
-        .route("/api/v1/schedules", get(list))
-        .route("/api/v1/schedules/{task}/run", post(run))
+pub(crate) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(run))
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct ScheduleObject {
     task: &'static str,
     every: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, format = DateTime, nullable = false)]
     last_tick: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     last_job_id: Option<String>,
+    #[schema(value_type = String, format = DateTime)]
     next_tick: Timestamp,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Accepted {
+struct Running {
     job_id: String,
 }
 
-/// `GET /api/v1/schedules`
+/// Lists what the server does by itself, and when.
+#[utoipa::path(
+    get,
+    path = "/api/v1/schedules",
+    tag = "server",
+    responses((status = 200, description = "The timetables.", body = [ScheduleObject]))
+)]
 async fn list(
     State(jobs): State<Jobs>,
     State(schedules): State<Arc<[Schedule]>>,
@@ -59,14 +63,22 @@ async fn list(
     Ok(Json(objects))
 }
 
-/// `POST /api/v1/schedules/{task}/run`, for trustees.
+/// Does a task of the timetable now.
+#[utoipa::path(
+    post,
+    path = "/api/v1/schedules/{task}/run",
+    tag = "trustees",
+    params(("task" = String, Path)),
+    security(("trustee" = [])),
+    responses((status = 200, description = "The job that does it.", body = Running), Refused<404>, Refused<401>, Refused<403>)
+)]
 async fn run(
     State(jobs): State<Jobs>,
     State(schedules): State<Arc<[Schedule]>>,
     State(authority): State<Authority>,
     Path(task): Path<String>,
     headers: HeaderMap,
-) -> Result<Json<Accepted>, ApiError> {
+) -> Result<Json<Running>, ApiError> {
     let trustee = authority.trustee(&headers, "run a scheduled task").await?;
     let Some(schedule) = schedules.iter().find(|schedule| schedule.task == task) else {
         let tasks: Vec<_> = schedules.iter().map(|schedule| schedule.task).collect();
@@ -77,7 +89,7 @@ async fn run(
         return Err(Problem::not_found(detail).into());
     };
     let enqueued = jobs.run_task(schedule.task, trustee).await?;
-    Ok(Json(Accepted {
+    Ok(Json(Running {
         job_id: enqueued.job.to_string(),
     }))
 }

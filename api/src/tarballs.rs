@@ -1,38 +1,52 @@
 //! `GET /{name}/{version}.tar.gz`: the path that clients build.
 
 use axum::{
-    Router,
     extract::State,
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::get,
 };
 use docket_core::{name::PackageName, version::Version};
 use docket_http::Problem;
 use docket_index::tarballs::Tarballs;
 use docket_jobs::Jobs;
+use utoipa_axum::{
+    router::{OpenApiRouter, UtoipaMethodRouterExt},
+    routes,
+};
 
-use crate::{ApiState, error::ApiError, extract::Path};
+use crate::{ApiState, error::ApiError, extract::Path, openapi::Refused};
 
-pub(crate) fn routes() -> Router<ApiState> {
-    Router::new().route(
-        "/{name}/{file}",
-        get(tarball).fallback(async || StatusCode::NOT_FOUND),
-    )
+pub(crate) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(tarball).map(|route| route.fallback(async || StatusCode::NOT_FOUND)))
 }
 
+/// Sends a tarball. The file is the version with `.tar.gz`.
+#[utoipa::path(
+    get,
+    path = "/{name}/{file}",
+    tag = "packages",
+    params(("name" = String, Path, example = "prelude"), ("file" = String, Path, example = "6.0.1.tar.gz")),
+    responses(
+        (status = 200, description = "The tarball.", content_type = "application/gzip", body = Vec<u8>),
+        (status = 302, description = "The tarball is there."),
+        (status = 304, description = "It has the `ETag` of `If-None-Match` still."),
+        Refused<404>, Refused<502>,
+    )
+)]
 async fn tarball(
     State(jobs): State<Jobs>,
     State(tarballs): State<Tarballs>,
     Path((name, file)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
+    let missing = || Problem::not_found("There is nothing here. Tarballs are at /NAME/VERSION.tar.gz.");
     let Some(version) = file.strip_suffix(".tar.gz") else {
-        // Every path of two segments comes here, and most are simply unknown.
-        return Ok(StatusCode::NOT_FOUND.into_response());
+        // Every path of two segments comes here, and most are simply unknown. Those that begin like the API have no body (registry.md §1.2).
+        return match name.as_str() {
+            "api" => Ok(StatusCode::NOT_FOUND.into_response()),
+            _ => Err(missing().into()),
+        };
     };
-    let missing =
-        || Problem::not_found("There is no such tarball here. Tarballs are at /NAME/VERSION.tar.gz.");
     let (Ok(name), Ok(version)) = (name.parse::<PackageName>(), version.parse::<Version>()) else {
         return Err(missing().into());
     };

@@ -14,59 +14,47 @@ mod signed;
 mod submit;
 
 use axum::{
-    Router,
     extract::{DefaultBodyLimit, Request},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::{Next, from_fn},
     response::{IntoResponse, Response},
-    routing::{get, post},
 };
 use docket_http::Problem;
+use utoipa_axum::{
+    router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt},
+    routes,
+};
 
 use crate::{ApiState, packages};
 
 /// The largest body of an operation, in bytes. The largest real one is a few kilobytes.
 pub(crate) const MAX_BODY_BYTES: usize = 1024 * 1024;
 
-pub(crate) fn routes() -> Router<ApiState> {
-    Router::new()
-        .route("/api/v1/publish", post(publish::publish).fallback(no_such_method))
-        .route(
-            "/api/v1/unpublish",
-            post(signed::unpublish).fallback(no_such_method),
-        )
-        .route(
-            "/api/v1/transfer",
-            post(signed::transfer).fallback(no_such_method),
-        )
-        .route(
-            "/api/v1/package-sets",
-            post(package_sets::package_sets)
-                .get(packages::package_sets)
-                .fallback(no_such_method),
-        )
+pub(crate) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(exact(routes!(publish::publish)))
+        .routes(exact(routes!(signed::unpublish)))
+        .routes(exact(routes!(signed::transfer)))
+        .routes(exact(routes!(package_sets::package_sets, packages::package_sets)))
         // Not in registry.md: reads that released clients do through git.
-        .route(
-            "/api/v1/package-sets/{version}",
-            get(packages::package_set).fallback(no_such_method),
-        )
-        .route(
-            "/api/v1/packages/{name}",
-            get(packages::package).fallback(no_such_method),
-        )
-        .route(
-            "/api/v1/packages/{name}/matrix",
-            get(packages::matrix).fallback(no_such_method),
-        )
-        .route(
-            "/api/v1/packages/{name}/{version}",
-            get(packages::version).fallback(no_such_method),
-        )
-        .route("/api/v1/jobs", get(jobs::list).fallback(no_such_method))
-        .route("/api/v1/jobs/{id}", get(jobs::show).fallback(no_such_method))
-        .route("/api/v1/status", get(|| async {}).fallback(no_such_method))
+        .routes(exact(routes!(packages::package_set)))
+        .routes(exact(routes!(packages::package)))
+        .routes(exact(routes!(packages::matrix)))
+        .routes(exact(routes!(packages::version)))
+        .routes(exact(routes!(jobs::list)))
+        .routes(exact(routes!(jobs::show)))
+        .routes(exact(routes!(status)))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn(cors))
+}
+
+/// The server takes requests.
+#[utoipa::path(get, path = "/api/v1/status", tag = "server", responses((status = 200, description = "It does.")))]
+async fn status() {}
+
+/// The same route, where a wrong method is a 404 without a body.
+pub(crate) fn exact(route: UtoipaMethodRouter<ApiState>) -> UtoipaMethodRouter<ApiState> {
+    route.map(|route| route.fallback(no_such_method))
 }
 
 pub(crate) async fn no_such_method(method: Method) -> Response {

@@ -20,6 +20,8 @@ mod log_archive;
 mod log_reading;
 #[path = "http/logs.rs"]
 mod logs;
+#[path = "http/openapi.rs"]
+mod openapi;
 #[path = "http/operations.rs"]
 mod operations;
 #[path = "http/packages.rs"]

@@ -1,17 +1,15 @@
 //! Lines that are stored while several jobs write at once.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use anyhow::ensure;
 use docket_jobs::Jobs;
-use serde_json::json;
 use tokio::sync::Barrier;
 
 use crate::{
-    cpu::Cpu,
-    figure,
     jobs::{clear, database, enqueue, new_job},
     message,
+    rate::Pace,
     worker::Worker,
 };
 
@@ -43,9 +41,9 @@ pub(crate) async fn measure(jobs: &Jobs) -> anyhow::Result<()> {
         }
     });
     all_ready.wait().await;
-    let (cpu, start) = (Cpu::of(std::process::id()), Instant::now());
+    let pace = Pace::start();
     worker.done().await;
-    let (elapsed, cpu) = (start.elapsed(), cpu.elapsed());
+    let rate = pace.stop(JOBS * LINES);
     let mut tx = jobs.db().read().await?;
     for id in ids {
         let stored = jobs.find(&mut tx, id).await?.map_or(0, |job| job.log_seq);
@@ -53,17 +51,7 @@ pub(crate) async fn measure(jobs: &Jobs) -> anyhow::Result<()> {
     }
     drop(tx);
     worker.stop().await;
-    let lines = JOBS * LINES;
-    let rate = lines as f64 / elapsed.as_secs_f64();
-    let [own, server] = cpu.micros_each(lines);
-    figure::print(
-        "docket",
-        database(jobs),
-        "append",
-        &format!(
-            "{JOBS} jobs: {rate:.0} lines/s; CPU per line: {own:.1} µs here, {server:.1} µs in the server"
-        ),
-        json!({ "setting": format!("{JOBS} jobs at once"), "jobs": lines, "rate": rate, "own_cpu_us": own, "server_cpu_us": server }),
-    );
+    let setting = format!("{JOBS} jobs at once");
+    rate.print("docket", database(jobs), "append", &setting, "lines");
     clear(jobs).await
 }

@@ -1,12 +1,9 @@
 //! What the database itself allows: loops that insert a hundred one-line rows per transaction into a plain table, with our driver and our settings.
 
-use std::time::Instant;
-
 use docket_db::{Tx, execute, sqlx};
 use docket_jobs::Jobs;
-use serde_json::json;
 
-use crate::{cpu::Cpu, figure, jobs::database, message};
+use crate::{jobs::database, message, rate::Pace};
 
 const ROWS: usize = 40_000;
 const AT_ONCE: usize = 100;
@@ -25,7 +22,7 @@ pub(crate) async fn measure(jobs: &Jobs) -> anyhow::Result<()> {
     for loops in [1, 8] {
         for form in [Form::OneByOne, Form::Together] {
             create(jobs).await?;
-            let (cpu, start) = (Cpu::of(std::process::id()), Instant::now());
+            let pace = Pace::start();
             let mut running = tokio::task::JoinSet::new();
             for number in 0..loops {
                 let jobs = jobs.clone();
@@ -34,9 +31,7 @@ pub(crate) async fn measure(jobs: &Jobs) -> anyhow::Result<()> {
             while let Some(end) = running.join_next().await {
                 end??;
             }
-            let (elapsed, cpu) = (start.elapsed(), cpu.elapsed());
-            let rate = ROWS as f64 / elapsed.as_secs_f64();
-            let [own, server] = cpu.micros_each(ROWS);
+            let rate = pace.stop(ROWS);
             let statements = match form {
                 Form::OneByOne => "a statement for each row",
                 Form::Together => "one statement for all",
@@ -45,15 +40,7 @@ pub(crate) async fn measure(jobs: &Jobs) -> anyhow::Result<()> {
                 "{loops} {}, {statements}",
                 if loops == 1 { "loop" } else { "loops" }
             );
-            figure::print(
-                "raw loop",
-                database(jobs),
-                "append",
-                &format!(
-                    "{AT_ONCE} rows per transaction, {setting}: {rate:.0} rows/s; CPU per row: {own:.1} µs here, {server:.1} µs in the server"
-                ),
-                json!({ "setting": setting, "jobs": ROWS, "rate": rate, "own_cpu_us": own, "server_cpu_us": server }),
-            );
+            rate.print("raw loop", database(jobs), "append", &setting, "rows");
         }
     }
     Ok(())

@@ -1,10 +1,9 @@
 //! Enqueues over HTTP, one at a time.
 
-use std::{ops::Range, path::Path, time::Instant};
+use std::{ops::Range, path::Path};
 
 use anyhow::{Context, ensure};
 use docket_jobs::Jobs;
-use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -12,9 +11,8 @@ use tokio::{
 };
 
 use crate::{
-    cpu::Cpu,
-    figure,
     jobs::{clear, database},
+    rate::Pace,
     server::Server,
 };
 
@@ -27,21 +25,12 @@ const WARM_UP: usize = 800;
 pub(crate) async fn measure(jobs: &Jobs, folder: &Path) -> anyhow::Result<()> {
     let server = Server::start(jobs, folder).await?;
     publish_all(&server.address, 0..WARM_UP).await?;
-    let (cpu, start) = (Cpu::of(std::process::id()), Instant::now());
+    let pace = Pace::start();
     publish_all(&server.address, WARM_UP..WARM_UP + JOBS).await?;
-    let (elapsed, cpu) = (start.elapsed(), cpu.elapsed());
+    let rate = pace.stop(JOBS);
     server.stop().await?;
-    let rate = JOBS as f64 / elapsed.as_secs_f64();
-    let [own, on_server] = cpu.micros_each(JOBS);
-    figure::print(
-        "docket",
-        database(jobs),
-        "enqueue",
-        &format!(
-            "{CLIENTS} HTTP clients: {rate:.0} enqueues/s; CPU for each: {own:.0} µs here, {on_server:.0} µs in the server"
-        ),
-        json!({ "setting": format!("over HTTP, {CLIENTS} clients"), "jobs": JOBS, "rate": rate, "own_cpu_us": own, "server_cpu_us": on_server }),
-    );
+    let setting = format!("over HTTP, {CLIENTS} clients");
+    rate.print("docket", database(jobs), "enqueue", &setting, "jobs");
     clear(jobs).await
 }
 

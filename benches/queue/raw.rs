@@ -2,12 +2,9 @@
 //!
 //! It keeps no locks, leases, attempts or log lines and runs nothing.
 
-use std::time::Instant;
-
 use docket_db::{Db, execute, on, sqlx};
-use serde_json::json;
 
-use crate::{cpu::Cpu, figure};
+use crate::rate::Pace;
 
 const ROWS: usize = 50_000;
 const AT_ONCE: usize = 100;
@@ -43,22 +40,14 @@ pub(crate) async fn measure(db: &Db) -> anyhow::Result<()> {
         execute!(&mut tx, sqlx::query("DELETE FROM raw"))?;
         execute!(&mut tx, sqlx::query(FILL).bind(ROWS as i64))?;
         tx.commit().await?;
-        let (cpu, start) = (Cpu::of(std::process::id()), Instant::now());
+        let pace = Pace::start();
         while pass(db, completion).await? > 0 {}
-        let (elapsed, cpu) = (start.elapsed(), cpu.elapsed());
-        let rate = ROWS as f64 / elapsed.as_secs_f64();
-        let [own, _] = cpu.micros_each(ROWS);
+        let rate = pace.stop(ROWS);
         let how = match completion {
             Completion::Together => "completed together",
             Completion::OneByOne => "completed one by one",
         };
-        figure::print(
-            "raw loop",
-            "SQLite",
-            "end to end",
-            &format!("{AT_ONCE} rows per transaction, {how}: {rate:.0} rows/s; CPU per row: {own:.0} µs"),
-            json!({ "setting": how, "jobs": ROWS, "rate": rate, "own_cpu_us": own, "server_cpu_us": 0 }),
-        );
+        rate.print("raw loop", "SQLite", "end to end", how, "rows");
     }
     Ok(())
 }

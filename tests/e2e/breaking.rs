@@ -5,26 +5,13 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::crash::gate;
+use crate::asking::{accepted, ask_in_vain, assert_dense, message, publish};
+use crate::gate::Gate;
 use crate::harness::{DOCKETD, Registry, Said, program, run, wait_for};
 use crate::http::{get, post_publish};
 use crate::publish::demo;
-
-/// Asks to publish `demo` 1.0.0 at `git_ref` of `lab/REPO`, and returns the job.
-pub(crate) fn publish(registry: &Registry, repo: &str, git_ref: &str) -> String {
-    let body = json!({
-        "compiler": "0.15.15",
-        "location": { "githubOwner": "lab", "githubRepo": repo },
-        "name": "demo",
-        "ref": git_ref,
-        "version": "1.0.0",
-    });
-    let answer = post_publish(registry, &body.to_string());
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    answer.json()["jobId"].as_str().unwrap().to_owned()
-}
 
 /// Waits for the end of a job that must fail, and returns its only error.
 fn only_error(registry: &Registry, id: &str) -> String {
@@ -34,10 +21,6 @@ fn only_error(registry: &Registry, id: &str) -> String {
     assert_eq!(errors.len(), 1, "one clear error: {errors:#?}");
     assert_nothing_published(registry);
     message(&errors[0])
-}
-
-pub(crate) fn message(line: &Value) -> String {
-    line["message"].as_str().unwrap().to_owned()
 }
 
 fn assert_nothing_published(registry: &Registry) {
@@ -178,59 +161,46 @@ fn beside_the_server(registry: &Registry, command: &Command) -> Said {
 #[test]
 fn a_disk_that_is_full_under_sqlite_loses_no_job() {
     let configuration = "[worker]\nsandbox = \"none\"\nlease_secs = 3\n";
-    let mut registry = Registry::start_with(configuration, gate);
+    let mut registry = Registry::start_with(configuration, |dir| Gate::Compile.prepare(dir));
     demo(&registry).push();
     registry.terminate();
     let docketd = on_small_disk(&registry, &registry.path("data"), "16m");
     registry.resume_by(docketd, "127.0.0.1:0".parse().unwrap());
     let running = publish(&registry, "purescript-demo", "v1.0.0");
-    wait_for("the compiler to run", || {
-        registry.path("entered").exists().then_some(())
-    });
+    Gate::Compile.wait(&registry, &running);
     let filler = registry.path("data").join("filler");
     let mut fill = Command::new("sh");
     fill.args(["-c", "cat /dev/zero >\"$0\""]).arg(&filler);
     beside_the_server(&registry, &fill).expect("No space left on device");
 
     // Nothing can be stored: what cannot be accepted is refused with a reason, and what runs goes on waiting.
-    let body = |number: u32| {
-        json!({
-            "compiler": "0.15.15",
-            "location": { "githubOwner": "lab", "githubRepo": "purescript-none" },
-            "name": format!("none-{number}"),
-            "ref": "v1.0.0",
-            "version": "1.0.0",
-        })
-        .to_string()
-    };
-    let (mut accepted, mut numbers) = (vec![running.clone()], 1..);
+    let (mut jobs, mut numbers) = (vec![running.clone()], 1..);
     let refused = wait_for("a refusal", || {
-        let answer = post_publish(&registry, &body(numbers.next()?));
+        let answer = ask_in_vain(&registry, numbers.next()?);
         if answer.status == 200 {
-            accepted.push(answer.json()["jobId"].as_str().unwrap().to_owned());
+            jobs.push(accepted(&answer));
             return None;
         }
         Some(answer)
     });
     assert_eq!(refused.status, 503, "{}", refused.text());
     assert_eq!(get(&registry.url("/healthz/live")).status, 200);
-    fs::write(registry.path("open"), "").unwrap();
+    Gate::Compile.open(&registry);
     assert!(registry.job(&running).get("finishedAt").is_none());
 
     // With room again everything that was accepted ends.
     let mut empty = Command::new("rm");
     empty.arg(&filler);
     beside_the_server(&registry, &empty).expect_code(0);
-    accepted.push(wait_for("an accepted job", || {
-        let answer = post_publish(&registry, &body(numbers.next()?));
-        (answer.status == 200).then(|| answer.json()["jobId"].as_str().unwrap().to_owned())
+    jobs.push(wait_for("an accepted job", || {
+        let answer = ask_in_vain(&registry, numbers.next()?);
+        (answer.status == 200).then(|| accepted(&answer))
     }));
-    for id in &accepted {
+    for id in &jobs {
         let job = registry.wait_for_job(id);
         let log = registry.log(id, "DEBUG");
         assert_eq!(job["success"], *id == running, "{log:#?}");
-        let seqs = log.iter().map(|line| line["seq"].as_u64().unwrap());
-        assert!(seqs.eq(1..=log.len() as u64), "{log:#?}");
+        assert_dense(&log);
     }
     let mut doctor = registry.docketd();
     doctor.arg("doctor");
@@ -277,14 +247,12 @@ fn a_disk_that_is_full_delays_a_publish_and_leaves_nothing_half_done() {
 #[test]
 fn sigterm_ends_the_server_with_0_and_gives_the_running_job_back() {
     let configuration = "[worker]\nsandbox = \"none\"\ndrain_secs = 0\n";
-    let mut registry = Registry::start_with(configuration, gate);
+    let mut registry = Registry::start_with(configuration, |dir| Gate::Compile.prepare(dir));
     demo(&registry).push();
     let id = publish(&registry, "purescript-demo", "v1.0.0");
-    wait_for("the compiler to run", || {
-        registry.path("entered").exists().then_some(())
-    });
+    Gate::Compile.wait(&registry, &id);
     assert_eq!(registry.terminate(), Some(0));
-    fs::write(registry.path("open"), "").unwrap();
+    Gate::Compile.open(&registry);
     // The lease is a minute long: only a job that was given back runs at once.
     registry.resume();
     assert_eq!(registry.wait_for_job(&id)["success"], true);

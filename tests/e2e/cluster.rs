@@ -1,16 +1,18 @@
 //! Many processes on one PostgreSQL: `docketd serve` and `docketd work`, which are killed, stopped, cut off and put off the clock. Whatever happens, each
 //! accepted job ends once, and `docketd doctor` finds nothing.
 
-use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
 
-use crate::breaking::{message, publish};
-use crate::harness::{Program, Registry, before_the_compiler, program, run, wait_for};
+use crate::asking::{
+    assert_dense, find_ended, message, publish, publish_in_vain, wait_for_end, wait_for_line,
+};
+use crate::gate::{Gate, Hold};
+use crate::harness::{Program, Registry, run, wait_for};
 use crate::http::get_json;
-use crate::kill::{assert_finished_by_another_run, is_published, wait_for_line};
+use crate::kill::{assert_finished_by_another_run, is_published};
 use crate::postgres::{Proxy, Psql, Server, clock_library, new_database};
 use crate::publish::demo;
 
@@ -31,10 +33,8 @@ fn serve(url: &str, worker: &str, prepare: impl FnOnce(&Path)) -> Registry {
 
 /// A `docketd` of one role, which takes the programs in the registry's `bin` first.
 pub(crate) fn docketd(registry: &Registry, role: &str) -> Command {
-    let bin = registry.path("bin");
-    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
     let mut docketd = registry.docketd();
-    docketd.env("PATH", path).arg(role);
+    docketd.env("PATH", registry.search_path()).arg(role);
     docketd
 }
 
@@ -58,111 +58,54 @@ pub(crate) fn assert_sound(registry: &Registry) {
     run(registry.docketd().arg("doctor")).expect_code(0);
 }
 
-/// A place in the middle of a publish where the first attempt waits until it is let go; later ones pass.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Step {
-    Fetch,
-    Compile,
-    Pack,
-    Rows,
-    End,
-}
-
-/// What a trigger of the database waits for, where the database makes a step wait.
-const HOLD: &str = "SELECT pg_advisory_lock(4711)";
-const LET_GO: &str = "SELECT pg_advisory_unlock(4711)";
-const WAITING: &str =
-    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted";
-const TRIGGER_FUNCTION: &str = "
-    CREATE FUNCTION wait_for_the_test() RETURNS trigger AS
-    $$ BEGIN PERFORM pg_advisory_xact_lock_shared(4711); RETURN NEW; END $$ LANGUAGE plpgsql";
-
 /// The database notices after three seconds that nobody goes on with a transaction. It says so to connections from now on.
 const NOTICE_SOON: &str = "
     DO $$ BEGIN
       EXECUTE format('ALTER DATABASE %I SET idle_in_transaction_session_timeout = 3000', current_database());
     END $$";
 
+/// Where the first attempt waits.
+#[derive(Clone, Copy)]
+enum Step {
+    Program(Gate),
+    Database(Hold),
+}
+
 impl Step {
-    /// Makes programs wait.
-    pub(crate) fn prepare(self, dir: &Path) {
-        match self {
-            Self::Fetch => {
-                let found = run(Command::new("sh").args(["-c", "command -v git"])).expect_code(0);
-                let script = format!(
-                    "dir={}\ncase \" $* \" in *\" fetch --quiet --depth=1 \"*)\n  if mkdir $dir/entered 2>/dev/null; then while [ ! -e $dir/open ]; do /bin/sleep 0.05; done; fi\nesac\nexec {} \"$@\"\n",
-                    dir.display(),
-                    found.out.trim()
-                );
-                program(&dir.join("bin/git"), &script);
+    /// Starts a registry with this step barred, and a worker that comes to it with the returned job.
+    fn begin(self) -> (Registry, Psql, Program, String) {
+        let url = new_database();
+        let registry = serve(&url, SHORT_LEASE, |dir| {
+            if let Self::Program(gate) = self {
+                gate.prepare(dir);
             }
-            Self::Compile => before_the_compiler(
-                dir,
-                "if [ \"$1\" = compile ] && mkdir $dir/entered 2>/dev/null; then while [ ! -e $dir/open ]; do /bin/sleep 0.05; done; fi",
-            ),
-            // A named pipe that nobody writes to: packing cannot get past it.
-            Self::Pack => before_the_compiler(
-                dir,
-                "if [ \"$1\" = compile ] && mkdir $dir/entered 2>/dev/null; then mkfifo demo-1.0.0/pipe; fi",
-            ),
-            Self::Rows | Self::End => {}
+        });
+        let mut database = Psql::connect(&url);
+        database.run(NOTICE_SOON);
+        if let Self::Database(hold) = self {
+            hold.prepare(&mut database);
         }
-    }
-
-    /// Makes the database wait.
-    fn hold(self, database: &mut Psql) {
-        let trigger = match self {
-            Self::Rows => {
-                "CREATE TRIGGER wait_for_the_test BEFORE INSERT ON package_version
-                 FOR EACH ROW EXECUTE FUNCTION wait_for_the_test()"
-            }
-            Self::End => {
-                "CREATE TRIGGER wait_for_the_test BEFORE UPDATE ON job
-                 FOR EACH ROW WHEN (NEW.state = 'succeeded') EXECUTE FUNCTION wait_for_the_test()"
-            }
-            _ => return,
-        };
-        database.run(TRIGGER_FUNCTION);
-        database.run(trigger);
-        database.run(HOLD);
-    }
-
-    /// Waits until the attempt is there.
-    pub(crate) fn wait(self, registry: &Registry, database: &mut Psql, job: &str) {
+        demo(&registry).push();
+        let worker = work(&registry);
+        let job = publish(&registry, "purescript-demo", "v1.0.0");
         match self {
-            Self::Fetch | Self::Compile => {
-                wait_for("the step", || registry.path("entered").exists().then_some(()))
-            }
-            Self::Pack => wait_for_line(registry, job, "Packaging and uploading demo@1.0.0"),
-            Self::Rows | Self::End => wait_for("the step", || (database.number(WAITING) > 0).then_some(())),
+            Self::Program(gate) => gate.wait(&registry, &job),
+            Self::Database(_) => Hold::wait(&mut database),
         }
+        (registry, database, worker, job)
     }
 
-    /// Lets the attempt go.
-    pub(crate) fn open(self, registry: &Registry, database: &mut Psql) {
+    fn open(self, registry: &Registry, database: &mut Psql) {
         match self {
-            Self::Fetch | Self::Compile => fs::write(registry.path("open"), "").unwrap(),
-            Self::Pack => {
-                // Whoever reads the pipe comes to its end; when nobody does, it is of no use any more.
-                let work = registry.path("data/work");
-                let script = "for pipe in $(find \"$1\" -name pipe); do timeout 1 sh -c ': > $0' \"$pipe\"; rm -f \"$pipe\"; done";
-                run(Command::new("sh").args(["-c", script, "sh"]).arg(work));
-            }
-            Self::Rows | Self::End => database.run(LET_GO),
+            Self::Program(gate) => gate.open(registry),
+            Self::Database(_) => Hold::open(database),
         }
     }
 }
 
 /// A worker dies at this step, and another one finishes the job.
 fn survives_kill(step: Step) {
-    let url = new_database();
-    let registry = serve(&url, SHORT_LEASE, |dir| step.prepare(dir));
-    let mut database = Psql::connect(&url);
-    step.hold(&mut database);
-    demo(&registry).push();
-    let first = work(&registry);
-    let job = publish(&registry, "purescript-demo", "v1.0.0");
-    step.wait(&registry, &mut database, &job);
+    let (registry, mut database, first, job) = step.begin();
     let second = work(&registry);
     drop(first);
     step.open(&registry, &mut database);
@@ -173,27 +116,14 @@ fn survives_kill(step: Step) {
 
 /// A worker falls silent at this step for longer than its lease, and comes back when another one has finished the job: it writes nothing any more.
 fn survives_stop(step: Step) {
-    let url = new_database();
-    let registry = serve(&url, SHORT_LEASE, |dir| step.prepare(dir));
-    let mut database = Psql::connect(&url);
-    database.run(NOTICE_SOON);
-    step.hold(&mut database);
-    demo(&registry).push();
-    let first = work(&registry);
-    let job = publish(&registry, "purescript-demo", "v1.0.0");
-    step.wait(&registry, &mut database, &job);
+    let (registry, mut database, first, job) = step.begin();
     first.signal("STOP");
     let second = work(&registry);
-    // In the middle of a transaction the database has to notice first that nobody goes on with it.
-    if matches!(step, Step::Rows | Step::End) {
-        step.open(&registry, &mut database);
-    }
+    // What it waited for is there when it comes back, so it goes on at once; in the middle of a transaction the database has to notice first that it does not.
+    step.open(&registry, &mut database);
     assert_finished_by_another_run(&registry, &job);
     let log = registry.log(&job, "DEBUG");
     first.signal("CONT");
-    if !matches!(step, Step::Rows | Step::End) {
-        step.open(&registry, &mut database);
-    }
     assert_eq!(first.terminate(), Some(0), "it gives up what it has lost");
     assert_eq!(
         registry.log(&job, "DEBUG"),
@@ -206,52 +136,52 @@ fn survives_stop(step: Step) {
 
 #[test]
 fn another_worker_finishes_what_was_killed_while_it_fetched() {
-    survives_kill(Step::Fetch);
+    survives_kill(Step::Program(Gate::Fetch));
 }
 
 #[test]
 fn another_worker_finishes_what_was_killed_while_it_compiled() {
-    survives_kill(Step::Compile);
+    survives_kill(Step::Program(Gate::Compile));
 }
 
 #[test]
 fn another_worker_finishes_what_was_killed_while_it_packed() {
-    survives_kill(Step::Pack);
+    survives_kill(Step::Program(Gate::Pack));
 }
 
 #[test]
 fn another_worker_finishes_what_was_killed_while_it_wrote_rows() {
-    survives_kill(Step::Rows);
+    survives_kill(Step::Database(Hold::Rows));
 }
 
 #[test]
 fn another_worker_finishes_what_was_killed_while_it_ended_the_job() {
-    survives_kill(Step::End);
+    survives_kill(Step::Database(Hold::End));
 }
 
 #[test]
 fn a_worker_that_was_stopped_while_it_fetched_writes_nothing_when_it_comes_back() {
-    survives_stop(Step::Fetch);
+    survives_stop(Step::Program(Gate::Fetch));
 }
 
 #[test]
 fn a_worker_that_was_stopped_while_it_compiled_writes_nothing_when_it_comes_back() {
-    survives_stop(Step::Compile);
+    survives_stop(Step::Program(Gate::Compile));
 }
 
 #[test]
 fn a_worker_that_was_stopped_while_it_packed_writes_nothing_when_it_comes_back() {
-    survives_stop(Step::Pack);
+    survives_stop(Step::Program(Gate::Pack));
 }
 
 #[test]
 fn a_worker_that_was_stopped_while_it_wrote_rows_keeps_the_job_from_nobody() {
-    survives_stop(Step::Rows);
+    survives_stop(Step::Database(Hold::Rows));
 }
 
 #[test]
 fn a_worker_that_was_stopped_while_it_ended_the_job_keeps_the_queue_from_nobody() {
-    survives_stop(Step::End);
+    survives_stop(Step::Database(Hold::End));
 }
 
 /// How many jobs make a load.
@@ -261,26 +191,8 @@ const LOAD: usize = 24;
 fn load(registry: &Registry) -> Vec<String> {
     demo(registry).push();
     let mut jobs = vec![publish(registry, "purescript-demo", "v1.0.0")];
-    jobs.extend((1..LOAD).map(|number| publish_another(registry, number)));
+    jobs.extend((1..LOAD).map(|number| publish_in_vain(registry, number)));
     jobs
-}
-
-/// Asks for a package whose repository does not exist.
-pub(crate) fn publish_another(registry: &Registry, number: usize) -> String {
-    let body = serde_json::json!({
-        "compiler": "0.15.15",
-        "location": { "githubOwner": "lab", "githubRepo": "purescript-none" },
-        "name": format!("none-{number}"),
-        "ref": "v1.0.0",
-        "version": "1.0.0",
-    });
-    let answer = wait_for("an accepted job", || {
-        let answer = crate::http::post_publish(registry, &body.to_string());
-        // While the database is away the client is asked to try again.
-        (answer.status != 503).then_some(answer)
-    });
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    answer.json()["jobId"].as_str().unwrap().to_owned()
 }
 
 /// Asserts that every job ends once, with a dense log, and that the first one has published.
@@ -289,27 +201,13 @@ pub(crate) fn assert_all_end(registry: &Registry, jobs: &[String]) {
         let job = wait_for_end(registry, id);
         let log = registry.log(id, "DEBUG");
         assert_eq!(job["success"], number == 0, "{job}\n{log:#?}");
-        let seqs = log.iter().map(|line| line["seq"].as_u64().unwrap());
-        assert!(seqs.eq(1..=log.len() as u64), "{log:#?}");
+        assert_dense(&log);
     }
     assert!(is_published(registry));
 }
 
-/// Waits for the end of a job; while the database is away, for an answer too.
-fn wait_for_end(registry: &Registry, id: &str) -> Value {
-    wait_for(&format!("the end of job {id}"), || {
-        let answer = crate::http::get(&registry.url(&format!("/api/v1/jobs/{id}?level=DEBUG")));
-        let job = (answer.status == 200).then(|| answer.json())?;
-        job.get("finishedAt").is_some().then_some(job)
-    })
-}
-
 fn count_ended(registry: &Registry, jobs: &[String]) -> usize {
-    let ended = jobs.iter().filter(|id| {
-        let answer = crate::http::get(&registry.url(&format!("/api/v1/jobs/{id}")));
-        answer.status == 200 && answer.json().get("finishedAt").is_some()
-    });
-    ended.count()
+    jobs.iter().filter_map(|id| find_ended(registry, id)).count()
 }
 
 #[test]
@@ -372,7 +270,7 @@ fn connections_that_are_cut_lose_no_job() {
 #[test]
 fn workers_whose_clocks_differ_by_minutes_do_not_take_each_others_jobs() {
     let url = new_database();
-    let registry = serve(&url, SHORT_LEASE, |dir| Step::Compile.prepare(dir));
+    let registry = serve(&url, SHORT_LEASE, |dir| Gate::Compile.prepare(dir));
     let mut database = Psql::connect(&url);
     demo(&registry).push();
     let with_clock = |offset: &str| {
@@ -385,7 +283,7 @@ fn workers_whose_clocks_differ_by_minutes_do_not_take_each_others_jobs() {
     };
     let behind = with_clock("-300s");
     let job = publish(&registry, "purescript-demo", "v1.0.0");
-    Step::Compile.wait(&registry, &mut database, &job);
+    Gate::Compile.wait(&registry, &job);
     let ahead = with_clock("+300s");
     // Its lease is renewed for longer than it lasts.
     let lease = "SELECT coalesce(max(lease_until), 0) FROM job WHERE state = 'running'";
@@ -393,7 +291,7 @@ fn workers_whose_clocks_differ_by_minutes_do_not_take_each_others_jobs() {
     wait_for("renewals", || {
         (database.number(lease) > first + 6000).then_some(())
     });
-    Step::Compile.open(&registry, &mut database);
+    Gate::Compile.open(&registry);
     assert_eq!(wait_for_end(&registry, &job)["success"], true);
     let log = registry.log(&job, "DEBUG");
     let attempts = log.iter().filter(|line| message(line).contains("Attempt"));
@@ -412,16 +310,15 @@ fn a_worker_that_is_told_to_stop_hands_its_job_to_another_one_at_once() {
     let url = new_database();
     // The lease is an hour long: only a job that was given back runs again.
     let registry = serve(&url, "lease_secs = 3600\ndrain_secs = 0\n", |dir| {
-        Step::Compile.prepare(dir);
+        Gate::Compile.prepare(dir);
     });
-    let mut database = Psql::connect(&url);
     demo(&registry).push();
     let first = work(&registry);
     let job = publish(&registry, "purescript-demo", "v1.0.0");
-    Step::Compile.wait(&registry, &mut database, &job);
+    Gate::Compile.wait(&registry, &job);
     let second = work(&registry);
     assert_eq!(first.terminate(), Some(0));
-    Step::Compile.open(&registry, &mut database);
+    Gate::Compile.open(&registry);
     assert_finished_by_another_run(&registry, &job);
     assert_eq!(second.terminate(), Some(0));
     assert_sound(&registry);
@@ -430,13 +327,12 @@ fn a_worker_that_is_told_to_stop_hands_its_job_to_another_one_at_once() {
 #[test]
 fn a_log_goes_on_at_another_server_where_the_first_one_left_off() {
     let url = new_database();
-    let registry = serve(&url, SHORT_LEASE, |dir| Step::Compile.prepare(dir));
+    let registry = serve(&url, SHORT_LEASE, |dir| Gate::Compile.prepare(dir));
     let (_server, other) = another_server(&registry);
-    let mut database = Psql::connect(&url);
     demo(&registry).push();
     let _worker = work(&registry);
     let job = publish(&registry, "purescript-demo", "v1.0.0");
-    Step::Compile.wait(&registry, &mut database, &job);
+    Gate::Compile.wait(&registry, &job);
     wait_for_line(&registry, &job, "Fetching demo@1.0.0");
     let page = |server: &str, after: i64| {
         get_json(&format!(
@@ -449,7 +345,7 @@ fn a_log_goes_on_at_another_server_where_the_first_one_left_off() {
         let url = format!("{other}/api/v1/jobs/{job}/logs/events?level=DEBUG&after={after}");
         std::thread::spawn(move || crate::http::get(&url).text())
     };
-    Step::Compile.open(&registry, &mut database);
+    Gate::Compile.open(&registry);
     wait_for_end(&registry, &job);
     let events = watcher.join().unwrap();
     let mut told: Vec<Value> = begun["lines"].as_array().unwrap().clone();

@@ -1,25 +1,18 @@
 //! A power cut in the middle of a publish.
 
-use std::fs;
-use std::path::Path;
 use std::process::Stdio;
 
-use crate::harness::{Registry, before_the_compiler, wait_for};
+use crate::gate::Gate;
+use crate::harness::{Registry, wait_for};
 use crate::http::get_json;
 use crate::publish::demo;
-
-/// Gives the compiler a gate: the first compilation stays in it until the file `open` appears.
-pub(crate) fn gate(dir: &Path) {
-    let script = "if [ \"$1\" = compile ]; then : > $dir/entered; while [ ! -e $dir/open ]; do /bin/sleep 0.05; done; fi";
-    before_the_compiler(dir, script);
-}
 
 /// Without a sandbox, because the gate lies outside of it; with a short lease, because the next run waits for it to lapse.
 const CONFIGURATION: &str = "[worker]\nsandbox = \"none\"\nlease_secs = 3\n";
 
 #[test]
 fn a_publish_survives_kill_9_and_its_watcher_misses_nothing() {
-    let mut registry = Registry::start_with(CONFIGURATION, gate);
+    let mut registry = Registry::start_with(CONFIGURATION, |dir| Gate::Compile.prepare(dir));
     let demo = demo(&registry);
     demo.push();
     let server = registry.url("");
@@ -41,8 +34,7 @@ fn a_publish_survives_kill_9_and_its_watcher_misses_nothing() {
         registry.path("entered").exists().then_some(())
     });
     let address = registry.kill();
-    // Lets go of the compiler that lost its server, and of every later one.
-    fs::write(registry.path("open"), "").unwrap();
+    Gate::Compile.open(&registry);
     registry.resume_at(address);
 
     let said = watcher.wait_with_output().unwrap();

@@ -110,14 +110,19 @@ impl Said {
     }
 }
 
-/// Runs a command to its end, without input.
-pub(crate) fn run(command: &mut Command) -> Said {
+/// Starts a command without input, whose output we read.
+fn spawn(command: &mut Command) -> Child {
     let spawned = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn();
-    let mut process = spawned.unwrap_or_else(|cause| panic!("{command:?} does not start: {cause}"));
+    spawned.unwrap_or_else(|cause| panic!("{command:?} does not start: {cause}"))
+}
+
+/// Runs a command to its end, without input.
+pub(crate) fn run(command: &mut Command) -> Said {
+    let mut process = spawn(command);
     let out = collect(process.stdout.take().unwrap());
     let err = collect(process.stderr.take().unwrap());
     let start = Instant::now();
@@ -157,12 +162,7 @@ pub(crate) struct Program {
 impl Program {
     /// Starts a program and waits for its first line. What else it says is shown when a test fails, and it never waits for us to read it.
     pub(crate) fn start(command: &mut Command) -> Self {
-        let spawned = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn();
-        let mut process = spawned.unwrap_or_else(|cause| panic!("{command:?} does not start: {cause}"));
+        let mut process = spawn(command);
         let stdout = BufReader::new(process.stdout.take().unwrap());
         let stderr = BufReader::new(process.stderr.take().unwrap());
         let mut program = Self {
@@ -271,6 +271,12 @@ impl Registry {
     /// Returns a place in the directory of this registry.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
+    }
+
+    /// A search path with the programs in the registry's `bin` first.
+    pub(crate) fn search_path(&self) -> String {
+        let path = std::env::var("PATH").unwrap();
+        format!("{}:{path}", self.path("bin").display())
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

@@ -3,13 +3,13 @@
 //! Where a step is met is no matter of luck: a program or the database that the step needs waits there for us.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::process::Command;
 
 use docket_db::{Db, sqlx};
 
-use crate::breaking::{message, publish};
-use crate::harness::{Registry, before_the_compiler, program, run, wait_for};
+use crate::asking::{assert_dense, message, publish};
+use crate::gate::Gate;
+use crate::harness::{Registry, run, wait_for};
 use crate::http::{get, get_json};
 use crate::publish::demo;
 
@@ -27,18 +27,6 @@ fn sql(registry: &Registry, statement: &'static str) {
         docket_db::execute!(&mut tx, sqlx::query(statement)).unwrap();
         tx.commit().await.unwrap();
         db.close().await;
-    });
-}
-
-/// Waits until the running job has said `text`.
-pub(crate) fn wait_for_line(registry: &Registry, id: &str, text: &str) {
-    wait_for(text, || {
-        let page = get_json(&registry.url(&format!("/api/v1/jobs/{id}/logs?level=DEBUG&limit=1000")));
-        let lines = page["lines"].as_array().unwrap();
-        lines
-            .iter()
-            .any(|line| message(line).contains(text))
-            .then_some(())
     });
 }
 
@@ -64,11 +52,7 @@ pub(crate) fn assert_finished_by_another_run(registry: &Registry, id: &str) {
     let job = registry.wait_for_job(id);
     let log = registry.log(id, "DEBUG");
     assert_eq!(job["success"], true, "{log:#?}");
-    let seqs: Vec<_> = log.iter().map(|line| line["seq"].as_u64().unwrap()).collect();
-    assert!(
-        seqs.iter().copied().eq(1..=log.len() as u64),
-        "the log is dense: {seqs:?}"
-    );
+    assert_dense(&log);
     let count = |text: &str| log.iter().filter(|line| message(line).contains(text)).count();
     assert_eq!(count("Attempt 2 begins."), 1, "{log:#?}");
     assert_eq!(count("Attempt 3"), 0, "{log:#?}");
@@ -105,51 +89,33 @@ fn a_publish_survives_kill_9_while_the_source_is_fetched() {
     let mut registry = Registry::start();
     demo(&registry).push();
     registry.terminate();
-    // The first git on the path waits where it is to fetch.
-    let found = run(Command::new("sh").args(["-c", "command -v git"])).expect_code(0);
-    program(
-        &registry.path("bin/git"),
-        &format!(
-            "dir={}\ncase \" $* \" in *\" fetch --quiet --depth=1 \"*)\n  : > $dir/entered\n  while [ ! -e $dir/open ]; do /bin/sleep 0.05; done\nesac\nexec {} \"$@\"\n",
-            registry.path("").display(),
-            found.out.trim()
-        ),
-    );
-    let path = format!(
-        "{}:{}",
-        registry.path("bin").display(),
-        std::env::var("PATH").unwrap()
-    );
+    Gate::Fetch.prepare(&registry.path(""));
     let docketd = |registry: &Registry| {
         let mut docketd = registry.docketd();
-        docketd.env("PATH", &path).env("DOCKET__WORKER__LEASE_SECS", "3");
+        docketd
+            .env("PATH", registry.search_path())
+            .env("DOCKET__WORKER__LEASE_SECS", "3");
         docketd
     };
     registry.resume_by(docketd(&registry), "127.0.0.1:0".parse().unwrap());
     let id = publish(&registry, "purescript-demo", "v1.0.0");
-    wait_for("git to fetch", || registry.path("entered").exists().then_some(()));
+    Gate::Fetch.wait(&registry, &id);
     registry.kill();
-    fs::write(registry.path("open"), "").unwrap();
+    Gate::Fetch.open(&registry);
     registry.resume_by(docketd(&registry), "127.0.0.1:0".parse().unwrap());
     assert_finished_by_another_run(&registry, &id);
 }
 
-/// The compiler leaves a named pipe among the files of the package, which nobody ever writes to: packing cannot get past it.
 #[test]
 fn a_publish_survives_kill_9_while_the_package_is_packed() {
-    let mut registry = Registry::start_with(CONFIGURATION, |dir| {
-        before_the_compiler(
-            dir,
-            "if [ \"$1\" = compile ] && [ ! -e $dir/open ]; then mkfifo demo-1.0.0/pipe; fi",
-        );
-    });
+    let mut registry = Registry::start_with(CONFIGURATION, |dir| Gate::Pack.prepare(dir));
     demo(&registry).push();
     let before = blobs(&registry);
     let id = publish(&registry, "purescript-demo", "v1.0.0");
-    wait_for_line(&registry, &id, "Packaging and uploading demo@1.0.0");
+    Gate::Pack.wait(&registry, &id);
     registry.kill();
     assert_eq!(blobs(&registry), before, "nothing was stored");
-    fs::write(registry.path("open"), "").unwrap();
+    Gate::Pack.open(&registry);
     registry.resume();
     assert_finished_by_another_run(&registry, &id);
 }

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod asking;
 mod breaking;
 mod browser;
 mod bucket;
@@ -10,6 +11,7 @@ mod cluster;
 mod control;
 mod crash;
 mod fixture;
+mod gate;
 mod git;
 mod harness;
 mod http;
@@ -17,6 +19,7 @@ mod kill;
 mod log_archive;
 mod logs;
 mod neighbours;
+mod openapi;
 mod operations;
 mod postgres;
 mod publish;

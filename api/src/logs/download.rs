@@ -12,6 +12,7 @@ use docket_http::Problem;
 use docket_jobs::{Job, JobId, Jobs, Level, LineFilter};
 use futures_util::{Stream, stream};
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::{
     find_job,
@@ -24,6 +25,7 @@ use crate::{
     ApiState,
     error::ApiError,
     extract::{Path, Query},
+    openapi::Refused,
 };
 
 /// About how many lines are in memory at once.
@@ -34,11 +36,25 @@ const PAGE_LINES: usize = 1000;
 const TRIES: u32 = 10;
 const RETRY: Duration = Duration::from_millis(500);
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct FormatQuery {
+    /// `text` or `ndjson`.
+    #[param(nullable = false)]
     format: Option<String>,
 }
 
+/// Sends all lines that are stored now, as a file.
+#[utoipa::path(
+    get,
+    path = "/api/v1/jobs/{id}/logs/download",
+    tag = "logs",
+    params(("id" = String, Path), LogQuery, FormatQuery),
+    responses(
+        (status = 200, description = "The lines.", content((String = "text/plain"), (String = "application/x-ndjson"))),
+        Refused<400>, Refused<404>,
+    )
+)]
 pub(super) async fn send(
     State(state): State<ApiState>,
     Path(id): Path<String>,

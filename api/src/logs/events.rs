@@ -22,8 +22,17 @@ use crate::{
     ApiState,
     error::ApiError,
     extract::{Path, Query},
+    openapi::Refused,
 };
 
+/// Follows a log as server-sent events. `Last-Event-ID` resumes.
+#[utoipa::path(
+    get,
+    path = "/api/v1/jobs/{id}/logs/events",
+    tag = "logs",
+    params(("id" = String, Path), LogQuery),
+    responses((status = 200, description = "An event for each line, whose id is its `seq`; the last one is `end`.", content_type = "text/event-stream", body = String), Refused<400>, Refused<404>)
+)]
 pub(super) async fn follow(
     State(state): State<ApiState>,
     Path(id): Path<String>,

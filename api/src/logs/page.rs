@@ -20,6 +20,7 @@ use crate::{
     ApiState,
     error::ApiError,
     extract::{Path, Query},
+    openapi::Refused,
 };
 
 /// Logs are for people who were given the link, not for search engines.
@@ -28,6 +29,17 @@ pub(super) const NO_INDEX: (HeaderName, &str) = (HeaderName::from_static("x-robo
 /// A browser must not take text of others for a page.
 pub(super) const NO_SNIFF: (HeaderName, &str) = (header::X_CONTENT_TYPE_OPTIONS, "nosniff");
 
+/// Shows a log: a page to browsers, JSON lines or text, which follow it to its end, to all others.
+#[utoipa::path(
+    get,
+    path = "/logs/{id}",
+    tag = "logs",
+    params(("id" = String, Path), LogQuery),
+    responses(
+        (status = 200, description = "The log.", content((String = "text/html"), (String = "text/plain"), (String = "application/x-ndjson"))),
+        Refused<400>, Refused<404>,
+    )
+)]
 pub(super) async fn show(
     State(state): State<ApiState>,
     Path(id): Path<String>,

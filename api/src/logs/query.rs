@@ -6,20 +6,30 @@ use axum::http::StatusCode;
 use docket_http::Problem;
 use docket_jobs::{Level, LineFilter, Search};
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::spans::SHOWN_CHARS;
 
 /// The parameters of all routes to a log.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct LogQuery {
-    /// The last line it has.
+    /// The `seq` of the last line that one has.
     #[serde(default)]
+    #[param(default = 0)]
     pub(super) after: i64,
+    /// `DEBUG`, `INFO`, `NOTICE`, `WARN` or `ERROR`: lines of this level and above.
+    #[param(nullable = false)]
     level: Option<String>,
+    /// Only lines that hold this text, whatever its case.
+    #[param(nullable = false)]
     search: Option<String>,
+    /// How many lines at most.
+    #[param(nullable = false)]
     pub(super) limit: Option<usize>,
-    /// Lines in pieces, as our own page shows them.
+    /// Lines in pieces, as our own page shows them; not described, because lines look otherwise then.
     #[serde(default)]
+    #[param(ignore)]
     pub(super) spans: bool,
 }
 

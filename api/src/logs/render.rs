@@ -2,6 +2,7 @@
 
 use docket_jobs::{LogLine, Step, TailPage};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::spans::{Span, cut_chars, spans};
 
@@ -16,6 +17,19 @@ pub(super) struct LineObject<'a> {
     /// that does not know this member loses nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     behind: Option<i64>,
+}
+
+/// How [`LineObject`] looks; a description of something with a lifetime cannot be made from it.
+#[derive(ToSchema)]
+#[schema(as = LogLine)]
+#[expect(dead_code, reason = "a description")]
+pub(super) struct LineShape {
+    seq: i64,
+    #[schema(format = DateTime)]
+    timestamp: String,
+    #[schema(example = "INFO")]
+    level: String,
+    message: String,
 }
 
 impl<'a> From<&'a LogLine> for LineObject<'a> {
@@ -67,24 +81,28 @@ pub(super) fn line_value(line: &LogLine, shown_chars: Option<usize>) -> serde_js
     value.expect("numbers and strings are JSON")
 }
 
-/// A step as JSON.
-#[derive(Debug, Serialize)]
+/// A step of a job: the lines from its first one on, up to the next step.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Step)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct StepObject<'a> {
-    name: &'a str,
+pub(super) struct StepObject {
+    #[schema(example = "Compile")]
+    name: String,
     /// Its first line.
     seq: i64,
     attempt: i64,
+    #[schema(format = DateTime)]
     started_at: String,
     /// Absent while it goes on.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime, nullable = false)]
     ended_at: Option<String>,
 }
 
-impl<'a> From<&'a Step> for StepObject<'a> {
-    fn from(step: &'a Step) -> Self {
+impl From<&Step> for StepObject {
+    fn from(step: &Step) -> Self {
         Self {
-            name: &step.name,
+            name: step.name.clone(),
             seq: step.first_seq,
             attempt: step.attempt,
             started_at: step.started_at.to_string(),

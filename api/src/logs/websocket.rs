@@ -23,6 +23,7 @@ use crate::{
     ApiState,
     error::ApiError,
     extract::{Path, Query},
+    openapi::Refused,
 };
 
 /// Buffers are small, because there may be thousands of watchers (design/measurements.md).
@@ -37,6 +38,14 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a watcher has to answer our goodbye.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Follows a log over a websocket.
+#[utoipa::path(
+    get,
+    path = "/api/v1/jobs/{id}/logs/ws",
+    tag = "logs",
+    params(("id" = String, Path), LogQuery),
+    responses((status = 101, description = "A text message with a JSON object for each line, then one with `finished` and `success`."), Refused<400>, Refused<404>)
+)]
 pub(super) async fn follow(
     State(state): State<ApiState>,
     Path(id): Path<String>,

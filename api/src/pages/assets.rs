@@ -42,6 +42,7 @@ static ASSETS: &[Asset] = &[
     asset!("/scripts/log/row.js", JS),
     asset!("/scripts/log/times.js", JS),
     asset!("/scripts/log/view.js", JS),
+    asset!("/styles/reference.css", CSS),
 ];
 
 pub(super) fn routes() -> Router<ApiState> {

@@ -3,43 +3,54 @@
 use docket_core::time::Timestamp;
 use docket_jobs::{Actor, Job, JobState, LogLine};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A job, with keys in alphabetical order.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct JobObject {
     /// Who asked for it, where not everybody may. Not in registry.md, as are `error` and `state`: clients ignore what they do not know.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object, nullable = false)]
     actor: Option<Actor>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     compiler_version: Option<String>,
+    #[schema(format = DateTime)]
     created_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     error: Option<ErrorObject>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = DateTime)]
     finished_at: Option<String>,
     job_id: String,
     job_type: String,
     logs: Vec<LineObject>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     package_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     package_version: Option<String>,
+    /// What was asked for.
+    #[schema(value_type = Object)]
     payload: serde_json::Value,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = DateTime)]
     started_at: Option<String>,
     state: &'static str,
     success: bool,
 }
 
 /// Why it failed (registry.md §1.12).
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct ErrorObject {
     code: String,
     message: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct LineObject {
     job_id: String,

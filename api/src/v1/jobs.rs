@@ -19,6 +19,7 @@ use super::{
 use crate::{
     error::{ApiError, database},
     job_kinds::Kinds,
+    openapi::V1Refused,
 };
 
 /// How many jobs or lines one answer holds at most.
@@ -31,6 +32,26 @@ const KINDS: [&str; 5] = ["publish", "unpublish", "transfer", "matrix", "package
 const TRIES: u32 = 10;
 const RETRY: Duration = Duration::from_millis(150);
 
+/// Lists jobs, those that have not ended unless asked otherwise, 100 at most. The `Link` header leads to the next page.
+#[utoipa::path(
+    get,
+    path = "/api/v1/jobs",
+    tag = "jobs",
+    params(
+        ("since" = Option<String>, Query, description = "Created at this time or later.", format = DateTime),
+        ("until" = Option<String>, Query, description = "Created before this time; now unless told otherwise.", format = DateTime),
+        ("order" = Option<String>, Query, description = "`ASC`, or `DESC` for the newest first."),
+        ("include_completed" = Option<bool>, Query, description = "Also those that have ended."),
+        ("kind" = Option<String>, Query, description = "Of this kind, or `all`; unless told otherwise the kinds that released clients know."),
+        ("state" = Option<String>, Query, description = "In this state: `queued`, `running`, `succeeded`, `failed` or `cancelled`."),
+        ("package" = Option<String>, Query, description = "About this package."),
+        ("parent" = Option<String>, Query, description = "That this job asked for."),
+        ("who" = Option<String>, Query, description = "That somebody of this name asked for."),
+        ("code" = Option<String>, Query, description = "That failed with this code."),
+        ("cursor" = Option<String>, Query, description = "Where the list goes on, from the `Link` header."),
+    ),
+    responses((status = 200, description = "The jobs, without their logs.", body = [JobObject]), V1Refused<400>)
+)]
 pub(super) async fn list(
     State(jobs): State<Jobs>,
     State(kinds): State<Kinds>,
@@ -84,6 +105,23 @@ pub(super) async fn list(
     })
 }
 
+/// Shows a job with up to 100 lines of its log. It has `finishedAt` only with the last of them.
+#[utoipa::path(
+    get,
+    path = "/api/v1/jobs/{id}",
+    tag = "jobs",
+    params(
+        ("id" = String, Path),
+        ("since" = Option<String>, Query, description = "Lines written at this time or later.", format = DateTime),
+        ("until" = Option<String>, Query, description = "Lines written before this time.", format = DateTime),
+        ("order" = Option<String>, Query, description = "`ASC`, or `DESC` for the newest lines first."),
+        ("level" = Option<String>, Query, description = "`DEBUG`, `INFO`, `NOTICE`, `WARN` or `ERROR`: lines of this level and above."),
+    ),
+    responses(
+        (status = 200, description = "The job.", body = JobObject),
+        (status = 404, description = "There is no such job."),
+    )
+)]
 pub(super) async fn show(
     State(jobs): State<Jobs>,
     headers: HeaderMap,

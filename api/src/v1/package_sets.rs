@@ -23,6 +23,7 @@ use super::{
 use crate::{
     ApiState,
     authority::{Admitted, Here},
+    openapi::{V1Refused, registry},
 };
 
 const EXPECTED: Expected = Expected {
@@ -30,6 +31,18 @@ const EXPECTED: Expected = Expected {
     fields: "payload, a string that holds packages and optionally compiler as JSON text, and optionally signature",
 };
 
+/// Asks for the next package set. Anybody may add packages and raise versions; a trustee may do the rest.
+#[utoipa::path(
+    post,
+    path = "/api/v1/package-sets",
+    tag = "operations",
+    request_body(content = registry::Signed),
+    security((), ("trustee" = [])),
+    responses(
+        (status = 200, description = "The job that does it; the same one when the request was sent before.", body = Accepted),
+        V1Refused<400>, V1Refused<401>, V1Refused<403>, V1Refused<413>,
+    )
+)]
 pub(super) async fn package_sets(
     State(state): State<ApiState>,
     headers: HeaderMap,

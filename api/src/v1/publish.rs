@@ -9,12 +9,24 @@ use super::{
     body::Expected,
     submit::{Accepted, Earlier, submit},
 };
+use crate::openapi::{V1Refused, registry};
 
 const EXPECTED: Expected = Expected {
     what: "a publish operation",
     fields: "name, version, ref, and optionally location, compiler, resolutions",
 };
 
+/// Asks for a version to be published.
+#[utoipa::path(
+    post,
+    path = "/api/v1/publish",
+    tag = "operations",
+    request_body(content = registry::Publish),
+    responses(
+        (status = 200, description = "The job that does it; the same one when the request was sent before.", body = Accepted),
+        V1Refused<400>, V1Refused<413>,
+    )
+)]
 pub(super) async fn publish(
     State(jobs): State<Jobs>,
     headers: HeaderMap,

@@ -20,13 +20,30 @@ use super::{
     body::Expected,
     submit::{Accepted, Earlier, submit},
 };
-use crate::{ApiState, authority::Here, error::database};
+use crate::{
+    ApiState,
+    authority::Here,
+    error::database,
+    openapi::{V1Refused, registry},
+};
 
 const EXPECTED: Expected = Expected {
     what: "a signed operation",
     fields: "payload, a string that holds the operation as JSON text, and signature",
 };
 
+/// Takes a version back, for good. Its owner signs, or a trustee sends a token.
+#[utoipa::path(
+    post,
+    path = "/api/v1/unpublish",
+    tag = "operations",
+    request_body(content = registry::Signed),
+    security((), ("trustee" = [])),
+    responses(
+        (status = 200, description = "The job that does it; the same one when the request was sent before.", body = Accepted),
+        V1Refused<400>, V1Refused<401>, V1Refused<403>, V1Refused<413>,
+    )
+)]
 pub(super) async fn unpublish(
     state: State<ApiState>,
     headers: HeaderMap,
@@ -35,6 +52,18 @@ pub(super) async fn unpublish(
     accept(state, headers, body, "unpublish").await
 }
 
+/// Moves a package to another location. Its owner signs, or a trustee sends a token.
+#[utoipa::path(
+    post,
+    path = "/api/v1/transfer",
+    tag = "operations",
+    request_body(content = registry::Signed),
+    security((), ("trustee" = [])),
+    responses(
+        (status = 200, description = "The job that does it; the same one when the request was sent before.", body = Accepted),
+        V1Refused<400>, V1Refused<401>, V1Refused<403>, V1Refused<413>,
+    )
+)]
 pub(super) async fn transfer(
     state: State<ApiState>,
     headers: HeaderMap,

@@ -5,16 +5,18 @@ use docket_db::{Error, Tx};
 use docket_http::Problem;
 use docket_jobs::{Enqueued, Job, Jobs, NewJob};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::V1Error;
 use crate::error::database;
 
 /// The reply to every accepted operation.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Accepted {
     job_id: String,
     /// `created`, or `duplicate` when the job was there already. Released clients do not look at it.
+    #[schema(example = "created")]
     disposition: &'static str,
 }
 

@@ -8,6 +8,8 @@ mod migrate;
 mod tx;
 
 pub use connect::Db;
+#[doc(hidden)]
+pub use migrate::position;
 pub use migrate::{Migration, Product};
 pub use tx::Tx;
 

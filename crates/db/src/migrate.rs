@@ -28,6 +28,44 @@ pub struct Product {
     pub migrations: &'static [Migration],
 }
 
+/// The tables of the crate whose `lib.rs` this is called in: `product!("jobs", "docket_jobs_migration", ["0001_jobs"])`.
+///
+/// Each name is that of two files, `migrations/PRODUCT/sqlite/NAME.sql` and the same below `postgres`, and begins with its position.
+#[macro_export]
+macro_rules! product {
+    ($product:literal, $history_table:literal, [$($name:literal),* $(,)?]) => {
+        $crate::Product {
+            name: $product,
+            history_table: $history_table,
+            migrations: &[$(
+                $crate::Migration {
+                    version: $crate::position($name),
+                    name: $name,
+                    sqlite: include_str!(concat!("../../../migrations/", $product, "/sqlite/", $name, ".sql")),
+                    postgres: include_str!(concat!("../../../migrations/", $product, "/postgres/", $name, ".sql")),
+                },
+            )*],
+        }
+    };
+}
+
+/// The position of a migration, by the four digits its name begins with.
+#[doc(hidden)]
+#[must_use]
+pub const fn position(name: &str) -> i64 {
+    let digits = name.as_bytes();
+    let (mut position, mut at) = (0, 0);
+    while at < 4 {
+        assert!(
+            digits[at].is_ascii_digit(),
+            "a migration's name begins with four digits"
+        );
+        position = position * 10 + (digits[at] - b'0') as i64;
+        at += 1;
+    }
+    position
+}
+
 impl Product {
     /// Runs the migrations that `db` has not seen yet. Safe to call from many processes at once.
     ///

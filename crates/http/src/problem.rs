@@ -6,15 +6,24 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// An error that a client meets. Clients branch on its `type`; `detail` is for people.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Problem {
+    /// Where the error is explained, relative to the server; stable.
     #[serde(rename = "type")]
+    #[schema(example = "/docs/problems#not-found")]
     kind: String,
+    /// The error in few words.
+    #[schema(example = "Not found")]
     title: &'static str,
+    /// The status of the answer.
+    #[schema(example = 404)]
     status: u16,
+    /// What failed in this case, and what to do.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "There is no job with this id.", nullable = false)]
     detail: Option<String>,
 }
 

@@ -20,7 +20,7 @@ pub mod tarballs;
 mod transfer;
 mod unpublish;
 
-use docket_db::{Migration, Product};
+use docket_db::Product;
 
 pub use audit::{AuditError, audit};
 pub use builds::{commit_metadata, record_build};
@@ -44,48 +44,18 @@ pub use transfer::{TransferError, transfer};
 pub use unpublish::{UnpublishError, Withdrawal, unpublish};
 
 /// The tables of this crate.
-pub const TABLES: Product = Product {
-    name: "registry",
-    history_table: "docket_registry_migration",
-    migrations: &[
-        Migration {
-            version: 1,
-            name: "0001_registry",
-            sqlite: include_str!("../../../migrations/registry/sqlite/0001_registry.sql"),
-            postgres: include_str!("../../../migrations/registry/postgres/0001_registry.sql"),
-        },
-        Migration {
-            version: 2,
-            name: "0002_builds",
-            sqlite: include_str!("../../../migrations/registry/sqlite/0002_builds.sql"),
-            postgres: include_str!("../../../migrations/registry/postgres/0002_builds.sql"),
-        },
-        Migration {
-            version: 3,
-            name: "0003_change_tag",
-            sqlite: include_str!("../../../migrations/registry/sqlite/0003_change_tag.sql"),
-            postgres: include_str!("../../../migrations/registry/postgres/0003_change_tag.sql"),
-        },
-        Migration {
-            version: 4,
-            name: "0004_push",
-            sqlite: include_str!("../../../migrations/registry/sqlite/0004_push.sql"),
-            postgres: include_str!("../../../migrations/registry/postgres/0004_push.sql"),
-        },
-        Migration {
-            version: 5,
-            name: "0005_foreign_tags",
-            sqlite: include_str!("../../../migrations/registry/sqlite/0005_foreign_tags.sql"),
-            postgres: include_str!("../../../migrations/registry/postgres/0005_foreign_tags.sql"),
-        },
-        Migration {
-            version: 6,
-            name: "0006_blob_hold",
-            sqlite: include_str!("../../../migrations/registry/sqlite/0006_blob_hold.sql"),
-            postgres: include_str!("../../../migrations/registry/postgres/0006_blob_hold.sql"),
-        },
-    ],
-};
+pub const TABLES: Product = docket_db::product!(
+    "registry",
+    "docket_registry_migration",
+    [
+        "0001_registry",
+        "0002_builds",
+        "0003_change_tag",
+        "0004_push",
+        "0005_foreign_tags",
+        "0006_blob_hold",
+    ]
+);
 
 /// Who signs commits of the server (registry.md §3.8).
 pub const AUTHOR: &str = "pacchettibotti <pacchettibotti@purescript.org>";

@@ -209,3 +209,25 @@ pub struct Job {
     /// Who asked for it to be cancelled, in words.
     pub cancel_by: Option<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_lie_behind_the_bound_of_their_time_and_before_that_of_the_next() {
+        let at = Timestamp::from_millis;
+        let id = JobId::new(at(1_800_000_000_123));
+        assert!(JobId::before(at(1_800_000_000_123)) < id);
+        assert!(id < JobId::before(at(1_800_000_000_124)));
+    }
+
+    #[test]
+    fn times_before_and_behind_all_ids_have_bounds_too() {
+        let last = (1 << 48) - 1;
+        let id = JobId::new(Timestamp::from_millis(last));
+        assert!(JobId::before(Timestamp::from_millis(last)) < id);
+        assert!(id < JobId::before(Timestamp::from_millis(last + 1)));
+        assert_eq!(JobId::before(Timestamp::from_millis(-1)), JobId(Uuid::nil()));
+    }
+}

@@ -26,7 +26,7 @@ mod tail;
 mod why;
 pub mod worker;
 
-use docket_db::{Db, Error, Migration, Product, Tx};
+use docket_db::{Db, Error, Product, Tx};
 
 pub use actor::{Actor, Role};
 pub use archive::{LogError, Part, archive_storage};
@@ -46,66 +46,21 @@ pub use tail::{Tail, TailPage};
 pub use why::{Holder, Wait, Why};
 
 /// The tables of this crate.
-pub const TABLES: Product = Product {
-    name: "jobs",
-    history_table: "docket_jobs_migration",
-    migrations: &[
-        Migration {
-            version: 1,
-            name: "0001_jobs",
-            sqlite: include_str!("../../../migrations/jobs/sqlite/0001_jobs.sql"),
-            postgres: include_str!("../../../migrations/jobs/postgres/0001_jobs.sql"),
-        },
-        Migration {
-            version: 2,
-            name: "0002_actor",
-            sqlite: include_str!("../../../migrations/jobs/sqlite/0002_actor.sql"),
-            postgres: include_str!("../../../migrations/jobs/postgres/0002_actor.sql"),
-        },
-        Migration {
-            version: 3,
-            name: "0003_schedule",
-            sqlite: include_str!("../../../migrations/jobs/sqlite/0003_schedule.sql"),
-            postgres: include_str!("../../../migrations/jobs/postgres/0003_schedule.sql"),
-        },
-        Migration {
-            version: 4,
-            name: "0004_scheduler",
-            sqlite: include_str!("../../../migrations/jobs/sqlite/0004_scheduler.sql"),
-            postgres: include_str!("../../../migrations/jobs/postgres/0004_scheduler.sql"),
-        },
-        Migration {
-            version: 5,
-            name: "0005_job_filters",
-            sqlite: include_str!("../../../migrations/jobs/sqlite/0005_job_filters.sql"),
-            postgres: include_str!("../../../migrations/jobs/postgres/0005_job_filters.sql"),
-        },
-        Migration {
-            version: 6,
-            name: "0006_fewer_indexes",
-            sqlite: include_str!("../../../migrations/jobs/sqlite/0006_fewer_indexes.sql"),
-            postgres: include_str!("../../../migrations/jobs/postgres/0006_fewer_indexes.sql"),
-        },
-        Migration {
-            version: 7,
-            name: "0007_log_levels",
-            sqlite: include_str!("../../../migrations/jobs/sqlite/0007_log_levels.sql"),
-            postgres: include_str!("../../../migrations/jobs/postgres/0007_log_levels.sql"),
-        },
-        Migration {
-            version: 8,
-            name: "0008_log_archive",
-            sqlite: include_str!("../../../migrations/jobs/sqlite/0008_log_archive.sql"),
-            postgres: include_str!("../../../migrations/jobs/postgres/0008_log_archive.sql"),
-        },
-        Migration {
-            version: 9,
-            name: "0009_steps",
-            sqlite: include_str!("../../../migrations/jobs/sqlite/0009_steps.sql"),
-            postgres: include_str!("../../../migrations/jobs/postgres/0009_steps.sql"),
-        },
-    ],
-};
+pub const TABLES: Product = docket_db::product!(
+    "jobs",
+    "docket_jobs_migration",
+    [
+        "0001_jobs",
+        "0002_actor",
+        "0003_schedule",
+        "0004_scheduler",
+        "0005_job_filters",
+        "0006_fewer_indexes",
+        "0007_log_levels",
+        "0008_log_archive",
+        "0009_steps",
+    ]
+);
 
 /// The job queue of one database: a handle that is cheap to clone.
 #[derive(Debug, Clone)]

@@ -7,6 +7,8 @@
 #[cfg(test)]
 mod agreement;
 #[cfg(test)]
+mod invariants;
+#[cfg(test)]
 mod model;
 #[cfg(test)]
 mod simulation;

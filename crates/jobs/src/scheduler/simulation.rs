@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, HashSet};
 use docket_core::time::Timestamp;
 use futures_util::FutureExt;
 
-use super::{Request, cycle, model::Model, model::ModelJob, reap};
+use super::{Request, cycle, invariants, model::Model, model::ModelJob, reap};
 use crate::{
-    Job, JobId, JobState, Level, LogLine, NewJob,
-    decide::{self, Ending, MAX_RESETS, ParkedOn},
+    Job, JobId, Level, LogLine, NewJob,
+    decide::{self, Ending},
     log,
     store::{claim::Taking, ends::End, lease::Held, lines::Append},
     worker::Lane,
@@ -202,7 +202,7 @@ impl World {
             .expect("a model does not wait")
             .expect("a model does not fail");
         if fate != Fate::Failed {
-            check_claims(&tx, brought.claimed.iter().flatten(), now);
+            invariants::check_claims(&tx, brought.claimed.iter().flatten(), now);
             self.model = tx;
         }
         if fate != Fate::Committed {
@@ -446,7 +446,7 @@ impl World {
                 let attempt = self.workers[0].attempts.get_mut(&id).expect("it runs");
                 attempt.ended = Some((Ending::Succeeded, Vec::new()));
             }
-            self.check();
+            invariants::check(&self.model, self.accepted);
             if self.model.jobs.values().all(|job| job.job.state.is_finished()) {
                 return;
             }
@@ -481,92 +481,12 @@ impl World {
             );
         }
     }
-
-    /// The invariants of docs/jobs.md.
-    fn check(&self) {
-        assert_eq!(self.model.jobs.len(), self.accepted, "a job row is never lost");
-        let mut held = BTreeMap::new();
-        for job in self.model.jobs.values() {
-            if job.job.state == JobState::Running {
-                for lock in &job.locks {
-                    let other = held.insert(lock, job.job.id);
-                    assert_eq!(other, None, "two holders of the lock {lock}");
-                }
-            }
-            check_job(job);
-        }
-        for job in self.model.jobs.values().filter(|job| job.is_queued()) {
-            if let Some(ParkedOn::Lock(lock)) = &job.parked_on {
-                let for_it = |other: &&ModelJob| {
-                    other.job.id != job.job.id
-                        && other.locks.contains(lock)
-                        && (other.job.state == JobState::Running
-                            || (other.is_queued() && other.parked_on.as_ref() != job.parked_on.as_ref()))
-                };
-                assert!(
-                    self.model.jobs.values().any(|other| for_it(&other)),
-                    "nobody will wake {job:#?} in {:#?}",
-                    self.model.jobs
-                );
-            }
-        }
-    }
 }
 
 /// How an attempt ends that hears of a cancellation, if it does.
 fn cancelled(by: Option<&str>) -> Option<(Ending, Vec<LogLine>)> {
     let detail = format!("Cancelled by {}.", by?);
     Some((Ending::Cancelled { detail }, Vec::new()))
-}
-
-fn check_job(job: &ModelJob) {
-    assert!(job.effects <= 1, "effects twice: {job:#?}");
-    assert!(job.job.resets <= MAX_RESETS, "{job:#?}");
-    match job.job.state {
-        JobState::Succeeded => assert_eq!(job.effects, 1, "ended well without effects: {job:#?}"),
-        JobState::Cancelled => assert_eq!(job.effects, 0, "cancelled after its effects: {job:#?}"),
-        _ => {}
-    }
-    assert_eq!(
-        job.job.finished_at.is_some(),
-        job.job.state.is_finished(),
-        "{job:#?}"
-    );
-    for (place, pair) in job.log.windows(2).enumerate() {
-        assert_eq!(pair[1].0, pair[0].0 + 1, "line {place} of {job:#?}");
-        assert!(pair[1].1 > pair[0].1, "line {place} of {job:#?}");
-    }
-    assert!(job.log.first().is_none_or(|first| first.0 == 1));
-}
-
-/// First in, first out within a lock; never more of a kind than its limit.
-fn check_claims<'a>(model: &Model, claimed: impl Iterator<Item = &'a Job>, now: Timestamp) {
-    for claimed in claimed {
-        let job = &model.jobs[&claimed.id];
-        for other in model.jobs.values().filter(|other| other.is_queued()) {
-            let in_line = !matches!(other.parked_on, Some(ParkedOn::Time | ParkedOn::Kind(_)))
-                && (other.job.run_after <= now || other.job.run_after <= other.job.created_at)
-                && Lane::of(other.job.priority) == Lane::of(job.job.priority);
-            let shares = other.locks.iter().any(|lock| job.locks.contains(lock));
-            assert!(
-                !(in_line && shares && other.order() < job.order()),
-                "{:#?} overtook {other:#?}",
-                job
-            );
-        }
-        let rule = model.kinds.get(&claimed.kind).copied().unwrap_or_default();
-        assert!(!rule.paused, "a paused kind started: {claimed:#?}");
-        let running = model
-            .jobs
-            .values()
-            .filter(|other| other.job.state == JobState::Running && other.job.kind == claimed.kind);
-        let running = running.count() as i64;
-        assert!(
-            rule.max_running.is_none_or(|most| running <= most),
-            "{running} of kind {}",
-            claimed.kind
-        );
-    }
 }
 
 fn run(seed: u64, told: bool) {
@@ -576,7 +496,7 @@ fn run(seed: u64, told: bool) {
         if told {
             world.tell(step);
         }
-        world.check();
+        invariants::check(&world.model, world.accepted);
     }
     world.settle();
 }
