@@ -36,6 +36,7 @@ static ASSETS: &[Asset] = &[
     asset!("/styles/log.css", CSS),
     asset!("/scripts/log/page.js", JS),
     asset!("/scripts/log/follow.js", JS),
+    asset!("/scripts/log/found.js", JS),
     asset!("/scripts/log/keys.js", JS),
     asset!("/scripts/log/lines.js", JS),
     asset!("/scripts/log/range.js", JS),

@@ -1,6 +1,7 @@
 // The page of a log comes alive: this module ties the others together. Without it the page is whole, and looks again by itself.
 
 import { Follow } from "./follow.js";
+import { Found } from "./found.js";
 import { keys } from "./keys.js";
 import { Lines } from "./lines.js";
 import * as range from "./range.js";
@@ -24,7 +25,7 @@ let isSkipping = false;
 /** From how many lines on a watcher that is behind does not wait for each of them. */
 const SKIPPED = 2000;
 
-// What there is to see: all lines, whose place is their seq, or those that were found, by number.
+// What there is to see: all lines, whose place is their seq, or those that were found (found.js).
 
 const all = {
   first: 1,
@@ -38,65 +39,6 @@ const all = {
   load: (from, to) => lines.load(from, to),
   starts: () => known.steps.map((step) => ({ place: step.seq, step })),
 };
-
-class Found {
-  first = 0;
-  lines = [];
-  next = 0;
-  isWhole = false;
-  #request = null;
-  #stop = new AbortController();
-
-  get last() {
-    return this.lines.length - 1;
-  }
-
-  get start() {
-    return known.start;
-  }
-
-  at(place) {
-    return this.lines[place];
-  }
-
-  load() {
-    return Promise.resolve();
-  }
-
-  starts() {
-    const starts = [];
-    let place = 0;
-    known.steps.forEach((step, number) => {
-      const end = known.steps[number + 1]?.seq ?? Infinity;
-      while (place < this.lines.length && this.lines[place].seq < step.seq) place += 1;
-      if (this.lines[place]?.seq < end) starts.push({ place, step });
-    });
-    return starts;
-  }
-
-  /** Looks on; a search of a long log finds what it finds page by page. */
-  more() {
-    if (this.isWhole || this.#request) return;
-    this.#request = lines
-      .page({ ...given(), after: this.next, limit: 500 }, this.#stop.signal)
-      .then((page) => {
-        this.lines.push(...page.lines);
-        this.next = page.next;
-        this.isWhole = !page.more;
-        this.#request = null;
-        changed();
-        if (this.isWhole) listen();
-      })
-      .catch((error) => {
-        this.#request = null;
-        if (error.name !== "AbortError") say("The log cannot be read at the moment.");
-      });
-  }
-
-  stop() {
-    this.#stop.abort();
-  }
-}
 
 let found = null;
 const given = () => ({ level: filter.level, ...(filter.search && { search: filter.search }) });
@@ -195,6 +137,13 @@ function drawn() {
   grow(document, Date.now() + known.ahead);
   $(".log-foot").hidden = known.isFinished && view.isAtEnd;
   mark();
+}
+
+/** More lines were found, or looking for them failed. */
+function grown(error) {
+  if (error) return say("The log cannot be read at the moment.");
+  changed();
+  if (found.isWhole) listen();
 }
 
 let isChanging = false;
@@ -314,7 +263,7 @@ function applyFilter(replaceAddress = true) {
     link.href = address;
   }
   found?.stop();
-  found = isFiltered() ? new Found() : null;
+  found = isFiltered() ? new Found(known, (after, signal) => lines.page({ ...given(), after, limit: 500 }, signal), grown) : null;
   view.show(found ?? all);
   if (found) found.more();
   listen();
