@@ -51,8 +51,8 @@ struct Head {
     log_seq: i64,
     /// What times of lines are counted from.
     start_millis: i64,
-    /// Of the server, for durations that grow.
-    now_millis: i64,
+    /// The server's time, while there are durations that grow.
+    now_millis: Option<i64>,
     /// The outline of the log, as the JSON route has it.
     steps: String,
 }
@@ -175,7 +175,7 @@ impl Head {
             error_code: job.error_code,
             log_seq: job.log_seq,
             start_millis: job.started_at.unwrap_or(job.created_at).millis(),
-            now_millis: now.millis(),
+            now_millis: (!job.state.is_finished()).then_some(now.millis()),
             steps: to_json(&steps),
         })
     }

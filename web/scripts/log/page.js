@@ -53,7 +53,7 @@ function readHead(head) {
   known.steps = JSON.parse(dataset.steps);
   known.isFinished = dataset.finished === "true";
   known.firstError = dataset.firstError ? Number(dataset.firstError) : null;
-  known.ahead = Number(dataset.now) - Date.now();
+  if (dataset.now) known.ahead = Number(dataset.now) - Date.now();
   const error = $("#first-error");
   error.hidden = known.firstError === null;
   $("[data-do=fold]").hidden = known.steps.length === 0;
