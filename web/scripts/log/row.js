@@ -27,7 +27,7 @@ export const time = (line, times, start) => (times === "relative" ? relative(lin
 
 /** Makes the element of a line. */
 export function row(line, { times, start, chosen }) {
-  const item = make("li", line.level.toLowerCase());
+  const item = make("li", `level-${line.level.toLowerCase()}`);
   item.id = `L${line.seq}`;
   if (chosen && line.seq >= chosen.from && line.seq <= chosen.to) item.classList.add("chosen");
   const seq = make("a", "seq", String(line.seq));
