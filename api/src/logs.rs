@@ -5,13 +5,16 @@
 
 mod download;
 mod events;
+mod outline;
 mod page;
 mod query;
 mod render;
+mod spans;
 mod stream;
+mod view;
 mod websocket;
 
-use axum::{Json, extract::State, middleware::from_fn};
+use axum::{Json, extract::State, middleware::from_fn, routing::get};
 use docket_http::Problem;
 use docket_jobs::{Job, JobId, JobState, Jobs, LineFilter};
 use utoipa::ToSchema;
@@ -25,7 +28,7 @@ use crate::{
     v1::{cors, exact},
 };
 use query::LogQuery;
-use render::LineObject;
+use render::{StepObject, line_value};
 
 /// How many lines one JSON page holds at most, and unless told otherwise.
 const MAX_LIMIT: usize = 10_000;
@@ -40,6 +43,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .layer(from_fn(cors));
     OpenApiRouter::new()
         .routes(routes!(page::show))
+        .route("/logs/{id}/head", get(view::head))
         .merge(beside_jobs)
 }
 
@@ -61,6 +65,9 @@ struct LogPage {
     /// The lines up to this one were removed, because the job ended long ago.
     #[schema(nullable = false)]
     removed: Option<i64>,
+    /// The steps of the whole job, if it has any.
+    #[schema(nullable = false)]
+    steps: Option<Vec<StepObject>>,
 }
 
 /// Returns a page of a log.
@@ -97,12 +104,16 @@ async fn log_page(
     };
     let finished = page.is_last && job.state.is_finished();
     let mut answer = serde_json::json!({
-        "lines": page.lines.iter().map(LineObject::from).collect::<Vec<_>>(),
+        "lines": page.lines.iter().map(|line| line_value(line, query.shown_chars())).collect::<Vec<_>>(),
         "next": next,
         "finished": finished,
     });
     if finished {
         answer["success"] = (job.state == JobState::Succeeded).into();
+    }
+    let steps = jobs.steps(&job).await?;
+    if !steps.is_empty() {
+        answer["steps"] = serde_json::json!(steps.iter().map(StepObject::from).collect::<Vec<_>>());
     }
     if !page.is_last {
         answer["more"] = true.into();

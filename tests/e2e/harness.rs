@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{OnceLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -55,6 +55,22 @@ pub(crate) fn before_the_compiler(dir: &Path, script: &str) {
     fs::rename(&compiler, &real).unwrap();
     let (dir, real) = (dir.display(), real.display());
     program(&compiler, &format!("dir={dir}\n{script}\nexec {real} \"$@\""));
+}
+
+/// Returns where tests/tools.sh puts a tool, after installing all of them if need be.
+pub(crate) fn tool(name: &str) -> &'static Path {
+    static INSTALLED: OnceLock<()> = OnceLock::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    INSTALLED.get_or_init(|| {
+        let output = Command::new(root.join("tests/tools.sh")).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success(),
+            "tests/tools.sh could not install what the tests need: {said}"
+        );
+    });
+    // One for each tool, for as long as the tests run.
+    Box::leak(root.join(".tools").join(name).into_boxed_path())
 }
 
 /// What a program said and how it ended.

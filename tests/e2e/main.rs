@@ -1,10 +1,11 @@
 //! What is promised, from outside: the real programs, on ports the system picked, in a temporary directory, without the
-//! network. The clients are `docket`, plain HTTP, git, and an unmodified spago.
+//! network. The clients are `docket`, plain HTTP, git, an unmodified spago, and a browser.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod asking;
 mod breaking;
+mod browser;
 mod bucket;
 mod cluster;
 mod control;

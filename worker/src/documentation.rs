@@ -163,6 +163,7 @@ async fn document(state: &WorkerState, pursuit: &Pursuit, run: &Run) -> Result<(
         manifest: &manifest,
         entry: &entry,
     };
+    run.log.step("Build the documentation");
     let json = build::build(
         state,
         run,
@@ -172,6 +173,7 @@ async fn document(state: &WorkerState, pursuit: &Pursuit, run: &Run) -> Result<(
         work.path(),
     )
     .await?;
+    run.log.step("Send it to Pursuit");
     run.log.info(format!(
         "The documentation has {} bytes; sending it to Pursuit.",
         json.len()

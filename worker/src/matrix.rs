@@ -154,6 +154,7 @@ async fn build(state: &WorkerState, run: &Run, trial: &Trial) -> Result<(), Publ
     let work = work_dir::make(&state.work_dir).map_err(PublishError::local("make a work directory"))?;
     let mut versions = trial.plan.clone();
     versions.insert(trial.name.clone(), trial.version);
+    run.log.step("Install the dependencies");
     let Installed { dir, .. } = install(state, run, &versions, work.path()).await?;
     let purs = Purs {
         compiler,
@@ -161,6 +162,7 @@ async fn build(state: &WorkerState, run: &Run, trial: &Trial) -> Result<(), Publ
         limits: &state.limits,
     };
     let globs = [format!("{REGISTRY}/*/src/**/*.purs")];
+    run.log.step("Compile");
     purs.compile(&dir, &globs, &[REGISTRY.into()]).await?;
     Ok(())
 }

@@ -72,6 +72,7 @@ async fn release(state: &WorkerState, run: &Run) -> Result<(), PublishError> {
         ));
         return Ok(());
     }
+    run.log.step("Choose the changes");
     let start = start::read(state, run, &update).await?;
     let changes = checks::check(&start.set, &update, &start.dependencies).map_err(SetRefusal::from)?;
     tell_attempt(run, &start, &changes);
@@ -88,6 +89,7 @@ async fn release(state: &WorkerState, run: &Run) -> Result<(), PublishError> {
         .apply(&start.set, today)
         .ok_or_else(|| PublishError::local("make a set of what compiled")("nothing is left"))?;
     check_result(&set, &start)?;
+    run.log.step("Release the set");
     let mirrored = commit(state, run, &start, &set, &changes).await?;
     run.log.notice(format!(
         "Released the package set {} of {} packages, for purs {}.",
@@ -158,7 +160,9 @@ async fn build(
     raised: Option<Version>,
     candidates: &[Candidate],
 ) -> Result<Group, PublishError> {
+    run.log.step("Install the packages");
     let mut build = Build::prepare(state, run, start, candidates).await?;
+    run.log.step("Compile the set as it was");
     if let Tried::Failed { report, .. } = build.compile(&Group::new()).await? {
         return Err(SetRefusal::StartDoesNotCompile {
             set: start.set.version,
@@ -171,12 +175,14 @@ async fn build(
     if everything.is_empty() {
         return Ok(everything);
     }
+    run.log.step("Compile all changes");
     run.log
         .info(format!("Trying all {} changes at once.", candidates.len()));
     let complaint = match build.compile(&everything).await? {
         Tried::Compiled => return Ok(everything),
         Tried::Failed { complaint, .. } => complaint,
     };
+    run.log.step("Find what is to blame");
     run.log.notice(format!(
         "The changes do not compile together, so those to blame are looked for. The first error:\n{}",
         complaint.text

@@ -85,6 +85,7 @@ async fn publish(state: &WorkerState, run: &Run) -> Result<(), PublishError> {
         serde_json::from_str(&run.job.payload).map_err(PublishError::local("read the job's payload"))?;
     let request = &request;
     let Publish { name, version, .. } = request;
+    run.log.step("Check the request");
     let (location, incomplete) = match request::check(run, request).await? {
         Standing::Open { location, incomplete } => (location, incomplete),
         Standing::Done => {
@@ -109,20 +110,25 @@ async fn publish(state: &WorkerState, run: &Run) -> Result<(), PublishError> {
     let candidate = fetch(state, run, request, &location, work.path().to_owned()).await?;
     check_license(state, run, &candidate).await?;
 
+    run.log.step("Plan the build");
     let plan = plan::make(state, run, request, &candidate.manifest).await?;
     let selection = pack::select(run, &candidate, plan.compiler.version).await?;
     if let Some(entry) = incomplete {
         return repair::repair(state, run, &candidate, &plan, &entry, work.path()).await;
     }
 
+    run.log.step("Install the dependencies");
     let build = install(state, run, &plan.versions, work.path()).await?;
     pack::lay_out(state, &candidate, selection, &build.dir).await?;
+    run.log.step("Check the imports");
     run.log.notice(format!(
         "Checking that {name}@{version} lists exactly the packages it imports from."
     ));
     build::check_dependencies(state, run, &candidate, &plan, &build).await?;
+    run.log.step("Compile");
     build::compile(state, run, &candidate, &plan, &build).await?;
 
+    run.log.step("Pack and upload");
     run.log
         .notice(format!("Packaging and uploading {name}@{version}."));
     let tarball = pack::pack(state, run, &candidate, &build.dir).await?;
@@ -139,6 +145,7 @@ async fn fetch(
 ) -> Result<Candidate, PublishError> {
     let dir = work.join("fetch");
     std::fs::create_dir(&dir).map_err(PublishError::local("make a work directory"))?;
+    run.log.step("Fetch the source");
     run.log.info(format!(
         "Fetching {}@{} at {}.",
         request.name, request.version, request.git_ref
@@ -155,6 +162,7 @@ async fn fetch(
             checkout.submodules.join(", ")
         ));
     }
+    run.log.step("Check manifest and licence");
     let (asked, place) = (request.clone(), location.clone());
     let (package_dir, origin, manifest) = blocking(move || {
         tree::check(&checkout.root)?;

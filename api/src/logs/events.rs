@@ -15,7 +15,7 @@ use futures_util::{StreamExt, stream};
 use super::{
     find_job,
     query::LogQuery,
-    render::{BehindObject, EndObject, LineObject},
+    render::{BehindObject, EndObject, line_value},
     stream::{log_damaged, pages},
 };
 use crate::{
@@ -47,7 +47,7 @@ pub(super) async fn follow(
         .unwrap_or(query.after);
     let tail = state.jobs.tail(id, after, level).searching(search);
     let pages = pages(tail, state.stopping);
-    let events = pages.flat_map(|page| {
+    let events = pages.flat_map(move |page| {
         let page = match page {
             Ok(page) => page,
             Err(error) => {
@@ -67,8 +67,8 @@ pub(super) async fn follow(
         let lines = page.lines.iter().map(|line| {
             let event = Event::default().id(line.seq.to_string());
             event
-                .json_data(LineObject::from(line))
-                .expect("numbers and strings are JSON")
+                .json_data(line_value(line, query.shown_chars()))
+                .expect("values are JSON")
         });
         let end = page.finished.map(|success| {
             let event = Event::default().event("end");

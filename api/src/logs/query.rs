@@ -8,6 +8,8 @@ use docket_jobs::{Level, LineFilter, Search};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::spans::SHOWN_CHARS;
+
 /// The parameters of all routes to a log.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -25,9 +27,21 @@ pub(super) struct LogQuery {
     /// How many lines at most.
     #[param(nullable = false)]
     pub(super) limit: Option<usize>,
+    /// Lines in pieces, as our own page shows them; not described, because lines look otherwise then.
+    #[serde(default)]
+    #[param(ignore)]
+    pub(super) spans: bool,
 }
 
 impl LogQuery {
+    /// How many characters of each line are shown; absent where lines are wanted as they were written. Who asks for one line wants all of it.
+    pub(super) fn shown_chars(&self) -> Option<usize> {
+        self.spans.then_some(match self.limit {
+            Some(1) => usize::MAX,
+            _ => SHOWN_CHARS,
+        })
+    }
+
     /// The lowest level; INFO unless told otherwise.
     pub(super) fn level(&self) -> Result<Level, Problem> {
         Ok(self.given_level()?.unwrap_or(Level::Info))

@@ -1,8 +1,10 @@
 //! Lines as text and as JSON.
 
-use docket_jobs::{LogLine, TailPage};
+use docket_jobs::{LogLine, Step, TailPage};
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use super::spans::{Span, cut_chars, spans};
 
 /// A line as the newer routes show it.
 #[derive(Debug, Serialize)]
@@ -38,6 +40,73 @@ impl<'a> From<&'a LogLine> for LineObject<'a> {
             level: line.level.as_str(),
             message: &line.message,
             behind: None,
+        }
+    }
+}
+
+/// A line as our own page asks for it: in pieces, so that it decides nothing about what is text.
+#[derive(Debug, Serialize)]
+pub(super) struct ShownLine {
+    seq: i64,
+    timestamp: String,
+    level: &'static str,
+    spans: Vec<Span>,
+    /// How many characters of it are left out.
+    #[serde(skip_serializing_if = "is_zero")]
+    cut: usize,
+}
+
+impl ShownLine {
+    fn new(line: &LogLine, limit: usize) -> Self {
+        Self {
+            seq: line.seq,
+            timestamp: line.at.to_string(),
+            level: line.level.as_str(),
+            spans: spans(&line.message, limit),
+            cut: cut_chars(&line.message, limit),
+        }
+    }
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
+/// A line as JSON: as it was written, or as a page shows so many characters of it.
+pub(super) fn line_value(line: &LogLine, shown_chars: Option<usize>) -> serde_json::Value {
+    let value = match shown_chars {
+        Some(limit) => serde_json::to_value(ShownLine::new(line, limit)),
+        None => serde_json::to_value(LineObject::from(line)),
+    };
+    value.expect("numbers and strings are JSON")
+}
+
+/// A step of a job: the lines from its first one on, up to the next step.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Step)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StepObject {
+    #[schema(example = "Compile")]
+    name: String,
+    /// Its first line.
+    seq: i64,
+    attempt: i64,
+    #[schema(format = DateTime)]
+    started_at: String,
+    /// Absent while it goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime, nullable = false)]
+    ended_at: Option<String>,
+}
+
+impl From<&Step> for StepObject {
+    fn from(step: &Step) -> Self {
+        Self {
+            name: step.name.clone(),
+            seq: step.first_seq,
+            attempt: step.attempt,
+            started_at: step.started_at.to_string(),
+            ended_at: step.ended_at.map(|at| at.to_string()),
         }
     }
 }
@@ -133,14 +202,16 @@ pub(super) fn harmless(message: &str) -> String {
     let mut out = String::with_capacity(message.len());
     for character in message.chars() {
         match character {
-            '\n' | '\t' => out.push(character),
-            _ if character.is_control() || is_bidi_control(character) => {
-                out.extend(character.escape_unicode())
-            }
-            _ => out.push(character),
+            _ if is_harmless(character) => out.push(character),
+            _ => out.extend(character.escape_unicode()),
         }
     }
     out
+}
+
+/// True for text, and for what only moves to the next line or column.
+pub(super) fn is_harmless(character: char) -> bool {
+    matches!(character, '\n' | '\t') || !(character.is_control() || is_bidi_control(character))
 }
 
 /// Marks that change the direction of text can make a line read as something it is not.

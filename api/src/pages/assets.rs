@@ -38,6 +38,16 @@ static ASSETS: &[Asset] = &[
     asset!("/scripts/copy.js", JS),
     asset!("/scripts/live.js", JS),
     asset!("/scripts/search.js", JS),
+    asset!("/styles/log.css", CSS),
+    asset!("/scripts/log/page.js", JS),
+    asset!("/scripts/log/follow.js", JS),
+    asset!("/scripts/log/found.js", JS),
+    asset!("/scripts/log/keys.js", JS),
+    asset!("/scripts/log/lines.js", JS),
+    asset!("/scripts/log/range.js", JS),
+    asset!("/scripts/log/row.js", JS),
+    asset!("/scripts/log/times.js", JS),
+    asset!("/scripts/log/view.js", JS),
     asset!("/styles/reference.css", CSS),
 ];
 

@@ -113,9 +113,9 @@ on_both_databases! {
         let response = get(&served, &format!("/logs/{id}?search=%3Cb%3Ea&level=WARN"), "text/html").await;
         assert!(header(&response, "content-security-policy").contains("form-action 'self'"));
         let page = response.text().await.unwrap();
-        assert!(page.contains("<form class=\"filter\" method=\"get\">"), "{page}");
+        assert!(page.contains("<form class=\"log-filter\" method=\"get\" role=\"search\">"), "{page}");
         assert!(page.contains("value=\"&#60;b&#62;a\""), "{page}");
-        assert!(page.contains("<option selected>WARN</option>"), "{page}");
+        assert!(page.contains("<option value=\"WARN\" selected>"), "{page}");
         assert!(page.contains("id=\"L3\"") && !page.contains("id=\"L2\"") && !page.contains("id=\"L4\""), "{page}");
         let link = format!("/api/v1/jobs/{id}/logs/download?level=WARN&#38;search=%3Cb%3Ea&#38;format=ndjson");
         assert!(page.contains(&link), "{page}");
@@ -124,10 +124,10 @@ on_both_databases! {
         let page = text(&served, &format!("/logs/{id}?search=nowhere&level="), "text/html").await;
         assert!(page.contains("No such lines here.") && !page.contains("Go on"), "{page}");
         let page = text(&served, &format!("/logs/{id}"), "text/html").await;
-        assert!(page.contains("id=\"L1\"") && page.contains("<option selected>DEBUG</option>"), "{page}");
+        assert!(page.contains("id=\"L1\"") && page.contains("<option value=\"DEBUG\" selected>"), "{page}");
     }
 
-    /// A long log is shown in pages of 10,000 lines, each with a link to the next.
+    /// A long log is shown in pages of 1,000 lines, each with links to those before and behind.
     async fn the_page_leads_to_the_next_lines(db: TestDb) {
         let served = Served::start(db).await;
         let id = served.finished_job(|run| async move {
@@ -137,11 +137,12 @@ on_both_databases! {
             Ok(())
         }).await;
         let page = text(&served, &format!("/logs/{id}?level=INFO"), "text/html").await;
-        assert!(page.contains("id=\"L10000\"") && !page.contains("id=\"L10001\""));
-        assert!(page.contains("href=\"?level=INFO&#38;after=10000\">Go on"), "{}", &page[page.len() - 500..]);
+        assert!(page.contains("id=\"L1000\"") && !page.contains("id=\"L1001\"") && !page.contains("Lines before"));
+        assert!(page.contains("href=\"?level=INFO&#38;after=1000\">Go on"), "{}", &page[page.len() - 500..]);
         let page = text(&served, &format!("/logs/{id}?level=INFO&after=10000"), "text/html").await;
         assert!(page.contains("id=\"L10001\"") && !page.contains("Go on"), "{page}");
-        let page = text(&served, &format!("/logs/{id}?level=INFO&after=1"), "text/html").await;
+        assert!(page.contains("href=\"?level=INFO&#38;after=9000\">Lines before"), "{page}");
+        let page = text(&served, &format!("/logs/{id}?level=INFO&after=9001"), "text/html").await;
         assert!(page.contains("id=\"L10001\"") && !page.contains("Go on"), "what fits one page is one page");
     }
 

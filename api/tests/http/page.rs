@@ -3,7 +3,7 @@
 use docket_jobs::{JobId, Level};
 use docket_test_support::on_both_databases;
 
-use crate::served::{DEADLINE, EFFECT, Served, header, problem};
+use crate::served::{DEADLINE, EFFECT, Served, header, json, problem};
 
 /// Lines that would like to be more than text.
 const WICKED: [&str; 4] = [
@@ -100,9 +100,10 @@ on_both_databases! {
         let policy = header(&response, "content-security-policy");
         assert!(policy.contains("default-src 'none'") && policy.contains("script-src 'self';") && !policy.contains("unsafe"), "{policy}");
         let page = response.text().await.unwrap();
-        assert!(!page.contains("<script"), "{page}");
+        assert!(!page.contains("<script>"), "{page}");
         assert!(page.contains("&#60;script&#62;alert(1)") || page.contains("&lt;script&gt;alert(1)"), "{page}");
         assert!(is_tame(&page), "{page:?}");
+        assert!(page.contains("<span class=\"ink-1\">red</span> <span class=\"escape\">\\u{1b}</span>"), "colours are classes: {page}");
         assert!(page.contains("details"), "the page has the DEBUG lines too");
         assert!(!page.contains("http-equiv=\"refresh\""), "a finished job does not change any more");
     }
@@ -113,6 +114,55 @@ on_both_databases! {
         let id = served.publish(EFFECT).await;
         let page = served.get(&format!("/logs/{id}")).header("accept", "text/html").send().await.unwrap().text().await.unwrap();
         assert!(page.contains("http-equiv=\"refresh\"") && page.contains("effect@4.0.0"), "{page}");
+    }
+
+    /// The page and the JSON route tell the same steps; the piece of the page that is asked for again knows the first error.
+    async fn steps_and_the_first_error_are_told(db: TestDb) {
+        let served = Served::start(db).await;
+        let id = served
+            .finished_job(|run| async move {
+                run.log.info("hello");
+                run.log.step("Compile");
+                run.log.info("compiling");
+                Err(docket_jobs::Failure::Rejected { code: "test", detail: "<b>No.</b>".to_owned() })
+            })
+            .await;
+        let page: serde_json::Value = json(served.get(&format!("/api/v1/jobs/{id}/logs")).send().await.unwrap()).await;
+        let step = &page["steps"][0];
+        assert_eq!((&step["name"], &step["seq"], &step["attempt"]), (&"Compile".into(), &2.into(), &1.into()));
+        assert!(step["startedAt"].is_string() && step["endedAt"].is_string(), "{step}");
+        let head = served.get(&format!("/logs/{id}/head")).send().await.unwrap();
+        assert_eq!(header(&head, "x-robots-tag"), "noindex");
+        let head = head.text().await.unwrap();
+        assert!(head.contains("data-first-error=\"3\"") && head.contains("This job has failed after "), "{head}");
+        let page = served.get(&format!("/logs/{id}")).header("accept", "text/html").send().await.unwrap().text().await.unwrap();
+        assert!(page.contains("<span class=\"name\">Compile</span>"), "{page}");
+        problem(served.get("/logs/nothing/head").send().await.unwrap(), 404).await;
+    }
+
+    /// Our page may have lines in pieces, cut to what is shown; who asks for one line has all of it. Others have lines as they were written.
+    async fn lines_in_pieces_are_asked_for(db: TestDb) {
+        let served = Served::start(db).await;
+        let long = "x".repeat(5000);
+        let written = long.clone();
+        let id = served
+            .finished_job(move |run| {
+                let long = written.clone();
+                async move {
+                    run.log.info(long);
+                    Ok(())
+                }
+            })
+            .await;
+        let url = format!("/api/v1/jobs/{id}/logs?spans=true");
+        let page: serde_json::Value = json(served.get(&url).send().await.unwrap()).await;
+        let line = &page["lines"][0];
+        assert_eq!(line["cut"], 1000);
+        assert_eq!(line["spans"], serde_json::json!([{ "text": &long[..4000], "class": "" }]));
+        let page: serde_json::Value = json(served.get(&format!("{url}&limit=1")).send().await.unwrap()).await;
+        assert_eq!((&page["lines"][0]["spans"][0]["text"], page["lines"][0].get("cut")), (&long.as_str().into(), None));
+        let page: serde_json::Value = json(served.get(&format!("/api/v1/jobs/{id}/logs")).send().await.unwrap()).await;
+        assert_eq!((page["lines"][0]["message"].as_str(), page.get("steps")), (Some(long.as_str()), None));
     }
 
     /// A job that does not exist is a page for browsers and a problem document for the rest.

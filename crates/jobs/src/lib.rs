@@ -21,6 +21,7 @@ mod scheduler;
 mod search;
 mod signal;
 mod statistics;
+mod step;
 mod store;
 mod tail;
 mod why;
@@ -41,6 +42,7 @@ pub use run::{Failure, Run};
 pub use schedule::{Every, LastTick, Schedule};
 pub use search::{Search, SearchError};
 pub use statistics::{Day, Durations, HeldLock, STEPS, Service};
+pub use step::Step;
 pub use store::jobs::{JobFilter, Order};
 pub use tail::{Tail, TailPage};
 pub use why::{Holder, Wait, Why};
@@ -58,6 +60,7 @@ pub const TABLES: Product = docket_db::product!(
         "0006_fewer_indexes",
         "0007_log_levels",
         "0008_log_archive",
+        "0009_steps",
     ]
 );
 

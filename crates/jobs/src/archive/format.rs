@@ -47,6 +47,7 @@ pub(crate) fn decode(blob: &[u8]) -> io::Result<Vec<LogLine>> {
                 at: stored.timestamp,
                 level: stored.level.parse().map_err(io::Error::other)?,
                 message: stored.message,
+                begins: None,
             })
         })
         .collect()
@@ -70,6 +71,7 @@ mod tests {
             at: Timestamp::from_millis(1_780_000_000_000 + seq),
             level: Level::ALL[seq as usize - 5],
             message: message.to_owned(),
+            begins: None,
         });
         lines.collect()
     }

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use docket_db::{Error, Tx, execute, on};
 use serde::Serialize;
 
-use super::{over_list, prefer_indexes};
-use crate::{JobId, JobState, LogLine};
+use super::{over_list, prefer_indexes, steps};
+use crate::{JobId, JobState, LogLine, step::StepStart};
 
 /// What one attempt adds to its job's log: lines that are dense and continue it.
 #[derive(Debug, Clone)]
@@ -67,6 +67,7 @@ pub(super) async fn insert(tx: &mut Tx, rows: &[AppendRow]) -> Result<(), Error>
     if rows.is_empty() {
         return Ok(());
     }
+    steps::insert(tx, rows).await?;
     let sql = over_list!(
         tx,
         "INSERT INTO job_log (job_id, first_seq, last_seq, first_at, last_at, max_level, lines)
@@ -101,6 +102,9 @@ pub(super) struct Chunk {
     max_level: i64,
     /// JSON in JSON.
     lines: String,
+    /// The steps that begin in it, each with its first line.
+    #[serde(skip)]
+    pub(super) steps: Vec<(i64, StepStart)>,
 }
 
 impl Chunk {
@@ -117,6 +121,10 @@ impl Chunk {
             first_at: first.at.millis(),
             last_at: last.at.millis(),
             max_level: lines.iter().map(|line| line.level.number()).max()?,
+            steps: lines
+                .iter()
+                .filter_map(|line| Some((line.seq, line.begins?)))
+                .collect(),
             lines: serde_json::to_string(&stored).expect("integers and strings are JSON"),
         })
     }

@@ -39,6 +39,7 @@ impl LogRow {
                 at: Timestamp::from_millis(at),
                 level: Level::from_number(level),
                 message,
+                begins: None,
             });
         Ok(lines.collect())
     }

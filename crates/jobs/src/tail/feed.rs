@@ -219,6 +219,7 @@ mod tests {
             at: Timestamp::from_millis(1),
             level: Level::Info,
             message: "x".repeat(bytes),
+            begins: None,
         };
         vec![line; count].into()
     }
