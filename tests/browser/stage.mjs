@@ -16,14 +16,19 @@ function asker() {
   const waiting = [];
   const answers = createInterface({ input: process.stdin });
   answers.on("line", (line) => waiting.shift()(JSON.parse(line)));
-  // Whoever answers is gone when the harness failed.
-  answers.on("close", () => waiting.length > 0 && process.exit(1));
+  let ours = false;
+  // Whoever answers is gone when the harness failed or was killed: nobody wants the rest.
+  answers.on("close", () => ours || process.exit(1));
   const ask = (what, more = {}) =>
     new Promise((resolve) => {
       waiting.push(resolve);
       process.stdout.write(`${JSON.stringify({ ask: what, ...more })}\n`);
     });
-  return { ask, close: () => answers.close() };
+  const close = () => {
+    ours = true;
+    answers.close();
+  };
+  return { ask, close };
 }
 
 export function assert(condition, text) {

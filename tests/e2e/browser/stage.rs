@@ -190,7 +190,7 @@ impl Stage {
             }),
         };
         let again = code == Some("unavailable");
-        end.send(result).ok().expect("the job waits for its end");
+        assert!(end.send(result).is_ok(), "the job waits for its end");
         if !again {
             self.wait_for_end(run.job.id);
         }

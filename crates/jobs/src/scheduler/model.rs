@@ -404,7 +404,7 @@ impl Store for Model {
             };
             job.job.state = JobState::Running;
             job.job.attempt += 1;
-            job.job.started_at = Some(taking.now);
+            job.job.started_at = Some(taking.now.max(job.job.created_at));
             job.job.lease_by = Some(taking.worker.to_owned());
             job.lease_until = taking.lease_until;
             taken.push(job.job.clone());

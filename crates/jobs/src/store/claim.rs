@@ -137,6 +137,8 @@ pub(crate) struct Taking<'a> {
 }
 
 /// Takes queued jobs. Each claim raises the attempt number, which is the fence of everything the run writes.
+///
+/// A job may be stored while the transaction waits to begin, after `now`; it starts when it was stored, not before.
 pub(crate) async fn take(tx: &mut Tx, ids: &[JobId], taking: Taking<'_>) -> Result<Vec<Job>, Error> {
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -144,7 +146,7 @@ pub(crate) async fn take(tx: &mut Tx, ids: &[JobId], taking: Taking<'_>) -> Resu
     let sql = over_list!(
         tx,
         "UPDATE job
-         SET state = 'running', attempt = attempt + 1, started_at = $2, lease_by = $3, lease_until = $4
+         SET state = 'running', attempt = attempt + 1, started_at = CASE WHEN created_at > $2 THEN created_at ELSE $2 END, lease_by = $3, lease_until = $4
          WHERE coalesce(state = 'queued', FALSE) AND id IN (SELECT list.id FROM",
         (id TEXT),
         concat!(") RETURNING ", job_columns!())
