@@ -60,19 +60,15 @@ pub(crate) fn commits(registry: &Registry, name: &str) -> Vec<String> {
     let log = crate::git::git(
         &dir,
         &registry.path("home"),
-        &[
-            "log",
-            "--reverse",
-            "--format=%s%x09%(trailers:key=Job ID,valueonly)",
-        ],
+        &["log", "-z", "--reverse", "--format=%B"],
     );
-    let commits = log.out.lines().filter(|line| !line.is_empty());
-    let commits = commits.map(|line| line.split_once('\t').unwrap());
-    commits
+    let messages = log.out.split('\0').filter(|message| !message.is_empty());
+    messages
         .enumerate()
-        .map(|(number, (subject, job))| {
-            assert!(number == 0 || !job.is_empty(), "{subject} names its job");
-            subject.to_owned()
+        .map(|(number, message)| {
+            // The first is what was imported.
+            assert!(number == 0 || message.contains("\nJob ID: "), "{message}");
+            message.lines().next().unwrap().to_owned()
         })
         .collect()
 }

@@ -13,6 +13,7 @@ use docket_db::sqlx;
 use docket_index::Repository;
 use docket_jobs::{Actor, NewJob, Role};
 use docket_test_support::on_both_databases;
+use docket_worker::unpublish::Windows;
 use registry::{Ended, Registry};
 
 const HOUR_MILLIS: i64 = 60 * 60 * 1000;
@@ -54,7 +55,12 @@ async fn transfer(registry: &Registry, package: &str, repo: &str) -> Ended {
 
 /// A registry with `prelude` 1.0.0 and `demo` 1.0.0, which depends on it.
 async fn two_packages(db: &docket_test_support::TestDb) -> Registry {
-    let registry = Registry::new(db).await;
+    two_packages_with(db, Windows::default()).await
+}
+
+async fn two_packages_with(db: &docket_test_support::TestDb, windows: Windows) -> Registry {
+    let mut registry = Registry::new(db).await;
+    registry.state.windows = windows;
     registry.work();
     let prelude = registry.source("prelude");
     prelude
@@ -178,6 +184,18 @@ on_both_databases! {
 
         set_age(&registry, "prelude", 48 * HOUR_MILLIS - 60_000).await;
         unpublish(&registry, "prelude", "1.0.0", Role::Owner).await.assert_succeeded();
+    }
+
+    /// A registry can give trustees a window too, to the minute.
+    async fn trustees_have_the_window_that_the_registry_gives_them(db: TestDb) {
+        let windows = Windows { trustee_hours: Some(72), ..Windows::default() };
+        let registry = two_packages_with(&db, windows).await;
+        set_age(&registry, "demo", 72 * HOUR_MILLIS + 60_000).await;
+        let late = unpublish(&registry, "demo", "1.0.0", Role::Trustee).await;
+        assert_eq!(late.code(), Some("unpublish-window-passed"));
+        assert!(late.log().contains("72 hours ago, and trustees can unpublish for 72 hours only"), "{}", late.log());
+        set_age(&registry, "demo", 72 * HOUR_MILLIS - 60_000).await;
+        unpublish(&registry, "demo", "1.0.0", Role::Trustee).await.assert_succeeded();
     }
 
     /// A package set keeps its versions against owners; against trustees only the latest does.

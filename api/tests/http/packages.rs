@@ -28,6 +28,32 @@ on_both_databases! {
         assert_eq!(again.send().await.unwrap().status(), 304);
     }
 
+    /// The grid has what metadata lists and what was tried here, with the first error and its job.
+    async fn the_matrix_has_a_cell_for_each_trial(db: TestDb) {
+        let served = Served::start(db).await;
+        let mut tx = served.jobs.db().write().await.unwrap();
+        record_effect(&mut tx).await;
+        let build = docket_index::Build {
+            name: "effect".parse().unwrap(),
+            version: "4.0.0".parse().unwrap(),
+            compiler: "0.15.10".parse().unwrap(),
+            outcome: docket_index::Outcome::Fails,
+            error: Some("No such thing".to_owned()),
+            job_id: "job".to_owned(),
+            at: "2026-08-18T07:02:11.004Z".parse().unwrap(),
+        };
+        assert!(docket_index::record_build(&mut tx, &build).await.unwrap());
+        tx.commit().await.unwrap();
+        let grid = body_of(served.get("/api/v1/packages/effect/matrix").send().await.unwrap()).await;
+        assert_eq!((&grid["name"], &grid["compilers"]), (&json!("effect"), &json!(["0.15.10", "0.15.15"])));
+        let cells = &grid["versions"]["4.0.0"];
+        assert_eq!(cells["0.15.15"]["outcome"], "compiles");
+        assert_eq!(cells["0.15.10"], json!({
+            "outcome": docket_index::Outcome::Fails.as_str(), "error": "No such thing", "jobId": "job", "at": "2026-08-18T07:02:11.004Z",
+        }));
+        problem(served.get("/api/v1/packages/nothing/matrix").send().await.unwrap(), 404).await;
+    }
+
     /// What is not there is a 404 that says what is missing.
     async fn what_is_not_there_is_told_apart(db: TestDb) {
         let served = Served::start(db).await;

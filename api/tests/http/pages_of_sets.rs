@@ -13,6 +13,14 @@ async fn release(served: &Served, from: Option<&str>, version: &str, packages: s
             .to_string();
     let set = PackageSet::parse(&text).unwrap();
     let mut tx = served.jobs.db().write().await.unwrap();
+    // A set has only what is published.
+    for (name, version) in &set.packages {
+        let metadata = docket_index::find_metadata(&mut tx, name).await.unwrap();
+        if metadata.is_none_or(|metadata| !metadata.published.contains_key(version)) {
+            let member = manifest(name.as_str(), &version.to_string(), "", &json!({}));
+            record(&mut tx, &member, name.as_str().as_bytes(), now()).await;
+        }
+    }
     let release = Release {
         set: &set,
         follows: from.map(|from| from.parse().unwrap()),

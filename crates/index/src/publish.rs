@@ -104,11 +104,19 @@ pub async fn publish(tx: &mut Tx, publication: &Publication<'_>) -> Result<(), P
     Ok(())
 }
 
+async fn has_begun(tx: &mut Tx) -> Result<bool, Error> {
+    Ok(changes::last_seq(tx).await? > 0 || crate::store::bases::any(tx).await?)
+}
+
 /// Gives each repository of a new registry its first commit, because a repository without any cannot be checked out.
 pub async fn bootstrap(tx: &mut Tx, at: Timestamp) -> Result<(), Error> {
+    // Only a new registry is waited for: who starts while somebody writes to an old one starts at once.
+    if has_begun(tx).await? {
+        return Ok(());
+    }
     // Servers that start at once on one database must not both find it empty.
     changes::lock(tx).await?;
-    if changes::last_seq(tx).await? > 0 || crate::store::bases::any(tx).await? {
+    if has_begun(tx).await? {
         return Ok(());
     }
     let texts = [
