@@ -60,11 +60,12 @@ on_both_databases! {
         let id = enqueue(&jobs, &job("attempts", &[])).await;
         let mut tail = jobs.tail(id, 0, docket_jobs::Level::Debug);
         let mut seen = 0;
-        while seen < 3 {
+        // With the line that says why, and the one that says that the second attempt begins.
+        while seen < 4 {
             seen += tail.next().await.unwrap().unwrap().lines.len();
         }
         let steps = jobs.steps(&find(&jobs, id).await).await.unwrap();
-        assert_eq!(outline(&steps), [("Fetch", 1, 1), ("Fetch", 3, 2)]);
+        assert_eq!(outline(&steps), [("Fetch", 1, 1), ("Fetch", 4, 2)]);
         let all = lines(&jobs, id).await;
         assert_eq!(steps[0].ended_at, Some(all[1].at), "with the line that says why it is tried again");
         assert_eq!(steps[1].ended_at, None, "it goes on");
