@@ -113,7 +113,7 @@ on_both_databases! {
         let response = get(&served, &format!("/logs/{id}?search=%3Cb%3Ea&level=WARN"), "text/html").await;
         assert!(header(&response, "content-security-policy").contains("form-action 'self'"));
         let page = response.text().await.unwrap();
-        assert!(page.contains("<form class=\"log-filter\" method=\"get\" role=\"search\">"), "{page}");
+        assert!(page.contains("<form class=\"log-filter\" method=\"get\" role=\"search\" aria-label=\"This log\">"), "{page}");
         assert!(page.contains("value=\"&#60;b&#62;a\""), "{page}");
         assert!(page.contains("<option value=\"WARN\" selected>"), "{page}");
         assert!(page.contains("id=\"L3\"") && !page.contains("id=\"L2\"") && !page.contains("id=\"L4\""), "{page}");

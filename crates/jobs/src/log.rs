@@ -131,6 +131,8 @@ struct Head {
     /// Of the last line.
     seq: i64,
     at: Timestamp,
+    /// Of the last line before this attempt.
+    before_at: Timestamp,
     /// Lines that the writer has not taken yet.
     waiting: VecDeque<LogLine>,
     /// A step that begins with the next line.
@@ -149,6 +151,7 @@ impl JobLog {
         let head = Head {
             seq: job.log_seq,
             at: job.log_at,
+            before_at: job.log_at,
             waiting: VecDeque::new(),
             step: None,
             queued: false,
@@ -191,7 +194,7 @@ impl JobLog {
         head.step = Some(StepStart {
             name,
             started_at: now.max(head.at),
-            before_at: head.at,
+            before_at: head.before_at,
         });
     }
 

@@ -14,7 +14,7 @@ use crate::{Job, Jobs, store};
 pub(crate) struct StepStart {
     pub(crate) name: &'static str,
     pub(crate) started_at: Timestamp,
-    /// When the line before it was written.
+    /// When the last line before its attempt was written.
     pub(crate) before_at: Timestamp,
 }
 

@@ -5,6 +5,6 @@ CREATE TABLE job_step (
     attempt         BIGINT  NOT NULL,
     name            TEXT COLLATE "C" NOT NULL,
     started_at      BIGINT  NOT NULL,
-    before_at       BIGINT  NOT NULL,                       -- of the line before it: a step of an attempt that broke off ended then
+    before_at       BIGINT  NOT NULL,                       -- of the last line before its attempt: a step that broke off ended then
     PRIMARY KEY (job_id, first_seq)
 );

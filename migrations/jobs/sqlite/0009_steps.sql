@@ -5,6 +5,6 @@ CREATE TABLE job_step (
     attempt         INTEGER NOT NULL,
     name            TEXT    NOT NULL,
     started_at      INTEGER NOT NULL,
-    before_at       INTEGER NOT NULL,                       -- of the line before it: a step of an attempt that broke off ended then
+    before_at       INTEGER NOT NULL,                       -- of the last line before its attempt: a step that broke off ended then
     PRIMARY KEY (job_id, first_seq)
 ) WITHOUT ROWID;

@@ -198,3 +198,57 @@ async fn trustees(config: &Config) -> Result<String, String> {
     })?;
     Ok(format!("GitHub lists {} members of the team", members.len()))
 }
+
+#[cfg(test)]
+mod tests {
+    use docket_core::time::Timestamp;
+
+    use super::*;
+
+    fn told(state: PushState) -> Result<String, String> {
+        describe(Some(state), 2, "git://remote")
+    }
+
+    #[test]
+    fn a_remote_that_is_well_tells_how_far_it_is() {
+        assert_eq!(
+            describe(None, 2, "git://remote").unwrap(),
+            "nothing was pushed to git://remote yet; 2 changes wait"
+        );
+        let pushed_at = Some(Timestamp::from_millis(0));
+        let state = PushState {
+            pushed_at,
+            ..PushState::default()
+        };
+        assert_eq!(
+            told(state).unwrap(),
+            "pushed to git://remote at 1970-01-01T00:00:00.000Z; 2 changes wait"
+        );
+    }
+
+    #[test]
+    fn a_remote_that_others_write_to_is_told() {
+        let state = PushState {
+            foreign_commits: 3,
+            ..PushState::default()
+        };
+        assert!(told(state).unwrap().contains("3 commits there are not ours"));
+        let state = PushState {
+            foreign_tags: vec!["psc-1".to_owned()],
+            ..PushState::default()
+        };
+        assert!(told(state).unwrap_err().contains("left alone: psc-1;"));
+    }
+
+    #[test]
+    fn a_remote_that_cannot_be_reached_is_broken_since_then() {
+        let state = PushState {
+            problem: Some(("no route".to_owned(), Timestamp::from_millis(0))),
+            ..PushState::default()
+        };
+        assert_eq!(
+            told(state).unwrap_err(),
+            "2 changes wait; pushes fail since 1970-01-01T00:00:00.000Z: no route; mend the remote, then they go on by themselves"
+        );
+    }
+}
