@@ -208,8 +208,8 @@ on_both_databases! {
         let mut tx = db.db.read().await.unwrap();
         let metadata = find_metadata(&mut tx, &"prelude".parse().unwrap()).await.unwrap().unwrap();
         let changes = docket_index::list_changes(&mut tx, None, 0, 100).await.unwrap();
-        let files = changes.iter().flat_map(|change| &change.change.files);
-        let last = files.filter(|file| file.path == "metadata/prelude.json").next_back().unwrap();
+        let mut files = changes.iter().flat_map(|change| &change.change.files);
+        let last = files.rfind(|file| file.path == "metadata/prelude.json").unwrap();
         assert_eq!(last.content.as_deref(), Some(metadata.to_text().as_str()));
     }
 }
