@@ -7,7 +7,7 @@ use axum::{
         rejection::{BytesRejection, PathRejection, QueryRejection},
         ws::rejection::WebSocketUpgradeRejection,
     },
-    http::StatusCode,
+    http::{HeaderMap, StatusCode, header},
 };
 use docket_http::Problem;
 use serde::de::DeserializeOwned;
@@ -39,6 +39,17 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     }
 }
 
+/// Whether the `Accept` header names this form. Browsers name `text/html`, and most programs nothing of the kind.
+pub(crate) fn accepts(headers: &HeaderMap, form: &str) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    accept.is_some_and(|accept| accept.contains(form))
+}
+
+/// The query is not what this address takes.
+pub(crate) fn invalid_query(reason: impl std::fmt::Display) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "invalid-query", "Invalid query").detail(reason)
+}
+
 /// The body is not what this address takes.
 pub(crate) fn invalid_body(reason: impl std::fmt::Display) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "invalid-body", "Invalid body")
@@ -65,8 +76,7 @@ impl From<PathRejection> for ApiError {
 
 impl From<QueryRejection> for ApiError {
     fn from(rejection: QueryRejection) -> Self {
-        let problem = Problem::new(StatusCode::BAD_REQUEST, "invalid-query", "Invalid query");
-        Self(problem.detail(rejection.body_text()))
+        Self(invalid_query(rejection.body_text()))
     }
 }
 

@@ -5,7 +5,7 @@
 mod assets;
 mod chart;
 mod feeds;
-mod format;
+pub(crate) mod format;
 mod home;
 mod jobs;
 mod markdown;
@@ -25,7 +25,7 @@ use axum::{
     routing::get,
 };
 
-use crate::{ApiState, error::ApiError};
+use crate::{ApiState, error::ApiError, extract::accepts};
 
 pub use takedown::Legal;
 
@@ -97,11 +97,7 @@ pub(crate) fn not_found_page(reason: &str) -> Result<Response, ApiError> {
 
 /// What is at no address: a page for people, and no body for programs (registry.md, appendix C).
 async fn nowhere(headers: HeaderMap) -> Result<Response, ApiError> {
-    let accept = headers
-        .get(header::ACCEPT)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    if accept.contains("text/html") {
+    if accepts(&headers, "text/html") {
         return not_found_page("There is nothing at this address.");
     }
     Ok(StatusCode::NOT_FOUND.into_response())

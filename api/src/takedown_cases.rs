@@ -19,7 +19,7 @@ use crate::{
     ApiState,
     authority::Authority,
     error::ApiError,
-    extract::{JsonBody, Path, Query, invalid_body},
+    extract::{JsonBody, Path, Query, invalid_body, invalid_query},
     openapi::Refused,
     v1::{MAX_BODY_BYTES, exact},
 };
@@ -67,43 +67,13 @@ struct NoticeObject {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct AnswerObject {
-    decision: DecisionWord,
+    /// `removed`, `rejected` or `needs-more`.
+    #[schema(value_type = String, example = "removed")]
+    decision: Decision,
     text: String,
     #[schema(value_type = String, format = DateTime)]
     answered_at: Timestamp,
     answered_by: String,
-}
-
-/// What trustees decide.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-enum DecisionWord {
-    /// What infringes was or will be removed.
-    Removed,
-    /// It stays.
-    Rejected,
-    /// Whoever sent the notice has to say more.
-    NeedsMore,
-}
-
-impl From<DecisionWord> for Decision {
-    fn from(word: DecisionWord) -> Self {
-        match word {
-            DecisionWord::Removed => Self::Removed,
-            DecisionWord::Rejected => Self::Rejected,
-            DecisionWord::NeedsMore => Self::NeedsMore,
-        }
-    }
-}
-
-impl From<Decision> for DecisionWord {
-    fn from(decision: Decision) -> Self {
-        match decision {
-            Decision::Removed => Self::Removed,
-            Decision::Rejected => Self::Rejected,
-            Decision::NeedsMore => Self::NeedsMore,
-        }
-    }
 }
 
 impl CaseObject {
@@ -129,7 +99,7 @@ impl CaseObject {
                 signature,
             },
             answer: case.answer.map(|answer| AnswerObject {
-                decision: answer.decision.into(),
+                decision: answer.decision,
                 text: answer.text,
                 answered_at: answer.at,
                 answered_by: answer.by,
@@ -186,7 +156,7 @@ async fn list(
     authority.trustee(&headers, "read takedown notices").await?;
     let limit = listed.limit.unwrap_or(DEFAULT_LISTED);
     if !(1..=MAX_LISTED).contains(&limit) {
-        return Err(invalid_body(format!("`limit` is 1 to {MAX_LISTED}")).into());
+        return Err(invalid_query(format!("The parameter `limit` is 1 to {MAX_LISTED}.")).into());
     }
     let after = listed.after.as_deref().map(parse_id).transpose()?;
     let cases = takedown::list(jobs.db(), after, limit)
@@ -220,7 +190,9 @@ async fn show(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Given {
-    decision: DecisionWord,
+    /// `removed`, `rejected` or `needs-more`.
+    #[schema(value_type = String, example = "removed", pattern = "^(removed|rejected|needs-more)$")]
+    decision: Decision,
     /// Why, for whoever sent the notice.
     #[schema(min_length = 1, max_length = 10_000)]
     text: String,
@@ -249,7 +221,7 @@ async fn answer(
         let rule = format!("`text` has 1 to {MAX_ANSWER_CHARS} characters, none of them NUL");
         return Err(invalid_body(rule).into());
     }
-    let decision = Decision::from(given.decision);
+    let decision = given.decision;
     let answer = Answer {
         decision,
         text: text.to_owned(),

@@ -25,7 +25,7 @@ use utoipa_axum::{
     routes,
 };
 
-use crate::{ApiState, packages};
+use crate::{ApiState, extract::accepts, packages};
 
 /// The largest body of an operation, in bytes. The largest real one is a few kilobytes.
 pub(crate) const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -93,13 +93,9 @@ struct V1Error {
 
 impl V1Error {
     fn new(headers: &HeaderMap, problem: Problem) -> Self {
-        let accept = headers
-            .get(header::ACCEPT)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
         Self {
             problem,
-            as_json: accept.contains("json"),
+            as_json: accepts(headers, "json"),
         }
     }
 }

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     ApiState,
     error::ApiError,
-    extract::{Path, Query},
+    extract::{Path, Query, accepts},
     openapi::Refused,
 };
 
@@ -47,14 +47,10 @@ pub(super) async fn show(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let accept = headers
-        .get(header::ACCEPT)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    if accept.contains("text/html") {
+    if accepts(&headers, "text/html") {
         return view::show(&state, &id, &query, uri.query()).await;
     }
-    let form = if accept.contains("application/x-ndjson") {
+    let form = if accepts(&headers, "application/x-ndjson") {
         Form::JsonLines
     } else {
         Form::Text

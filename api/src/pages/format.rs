@@ -55,8 +55,8 @@ pub(super) fn size(bytes: u64) -> String {
     format!("{size:.1} {}", UNITS[unit])
 }
 
-/// A length of time, for people.
-pub(super) fn length(millis: i64) -> String {
+/// A length of time, for people; nothing where clocks say that it was negative.
+pub(crate) fn length(millis: i64) -> String {
     match millis.max(0) {
         millis @ ..1_000 => format!("{millis} ms"),
         millis @ ..60_000 => format!("{:.1} s", (millis / 100) as f64 / 10.0),
@@ -105,6 +105,7 @@ mod tests {
             (1_000, "1.0 s"),
             (59_999, "59.9 s"),
             (60_000, "1 min 0 s"),
+            (3_599_999, "59 min 59 s"),
             (3_600_000, "1 h 0 min"),
         ] {
             assert_eq!(length(millis), text);

@@ -7,6 +7,7 @@ use axum::{
 };
 
 use super::{Card, markdown, page};
+use crate::extract::accepts;
 
 /// The list, as it is written.
 const PROBLEMS: &str = include_str!("../../../docs/problems.md");
@@ -20,11 +21,7 @@ struct ProblemsTemplate {
 
 /// A page for browsers, in which each code has its place; Markdown for everybody else.
 pub(super) async fn problems(headers: HeaderMap) -> Response {
-    let accept = headers
-        .get(header::ACCEPT)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    if !accept.contains("text/html") {
+    if !accepts(&headers, "text/html") {
         let typed = [(header::CONTENT_TYPE, "text/markdown; charset=utf-8")];
         return (typed, PROBLEMS).into_response();
     }

@@ -4,13 +4,12 @@
 
 use std::{fmt, str::FromStr};
 
-use axum::http::StatusCode;
 use docket_core::name::PackageName;
 use docket_http::Problem;
 use docket_jobs::{JobFilter, JobId, JobState, Order};
 
 use super::query::{CURSOR, Parameters};
-use crate::{control::is_code, job_kinds::Kinds};
+use crate::{control::is_code, extract::invalid_query, job_kinds::Kinds};
 
 /// Asks for jobs of every kind, those that released clients do not know among them.
 const ALL: &str = "all";
@@ -72,8 +71,7 @@ fn read<T>(
 }
 
 fn invalid(name: &str, reason: &str) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "invalid-query", "Invalid query")
-        .detail(format!("The parameter `{name}` does not fit: {reason}."))
+    invalid_query(format!("The parameter `{name}` does not fit: {reason}."))
 }
 
 fn who(text: &str) -> Result<String, String> {

@@ -15,10 +15,8 @@ use docket_core::time::Timestamp;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Clock, Job, JobId};
+use crate::{Clock, Job, JobId, step::StepStart};
 use writer::Dirty;
-
-use crate::step::StepStart;
 
 /// How much a line matters. Stored as numbers with gaps (registry.md §1.11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

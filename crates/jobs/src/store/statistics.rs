@@ -77,7 +77,7 @@ pub(crate) async fn list_held(tx: &mut Tx, limit: i64) -> Result<Vec<HeldRow>, E
     on!(tx, conn => sqlx::query_as(SQL).bind(limit).fetch_all(conn))
 }
 
-/// Returns the state and id of the jobs that come next: of those that wait, up to `limit` in the order in which they would start.
+/// Returns the ids of up to `limit` jobs that wait, in the order in which they would start.
 pub(crate) async fn list_waiting(tx: &mut Tx, limit: i64) -> Result<Vec<String>, Error> {
     const SQL: &str = "
         SELECT id FROM job
