@@ -8,6 +8,7 @@ mod breaking;
 mod browser;
 mod bucket;
 mod cluster;
+mod configuration;
 mod control;
 mod crash;
 mod demo;
