@@ -27,4 +27,5 @@ mod postgres;
 mod publish;
 mod repositories;
 mod spago;
+mod tutorial;
 mod upgrade;

@@ -8,6 +8,8 @@ mod doctor;
 mod health;
 mod purs_stand_in;
 mod server;
+#[cfg(test)]
+mod written;
 
 use std::{io::IsTerminal, process::ExitCode};
 
