@@ -61,6 +61,7 @@ pub const TABLES: Product = docket_db::product!(
         "0007_log_levels",
         "0008_log_archive",
         "0009_steps",
+        "0010_fewer_checks",
     ]
 );
 
