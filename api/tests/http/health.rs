@@ -20,7 +20,11 @@ on_both_databases! {
         assert!(crate::served::header(&response, "content-type").starts_with("text/plain; version=0.0.4"));
         let text = response.text().await.unwrap();
         assert!(text.contains("docket_jobs{kind=\"publish\",state=\"queued\"} 1\n"), "{text}");
-        assert!(text.contains("# TYPE docket_push_failing gauge"), "{text}");
+        assert!(text.contains("docket_jobs_longest_wait_seconds{kind=\"publish\"} "), "{text}");
+        assert!(text.contains("docket_packages 0\n"), "{text}");
+        let told: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
+        let listed: Vec<_> = docket_api::METRICS.iter().map(|metric| format!("{} gauge", metric.name)).collect();
+        assert_eq!(told, listed, "every metric is listed");
         assert!(!text.contains("effect"), "{text}");
     }
 

@@ -41,7 +41,7 @@ pub use reading::{LineFilter, LinePage};
 pub use run::{Failure, Run};
 pub use schedule::{Every, LastTick, Schedule};
 pub use search::{Search, SearchError};
-pub use statistics::{Day, Durations, HeldLock, STEPS, Service};
+pub use statistics::{Day, Durations, Ended, HeldLock, STEPS, Service};
 pub use step::Step;
 pub use store::jobs::{JobFilter, Order};
 pub use tail::{Tail, TailPage};

@@ -5,12 +5,15 @@ mod config;
 mod data;
 mod demo;
 mod doctor;
+mod health;
 mod purs_stand_in;
 mod server;
+#[cfg(test)]
+mod written;
 
 use std::{io::IsTerminal, process::ExitCode};
 
-use self::config::{Config, ConfigError};
+use self::config::{Config, ConfigError, init, show};
 use clap::Parser;
 use cli::{Cli, Command, ConfigCommand};
 use server::Roles;
@@ -64,6 +67,15 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     if let Some(Command::Demo { once }) = cli.command {
         return demo::run(&cli.common, once).await;
     }
+    // The only command that a broken configuration does not stop.
+    if let Some(Command::Config {
+        command: ConfigCommand::Init { file },
+    }) = &cli.command
+    {
+        init::write(file)?;
+        println!("{} has every key, each with what it means", file.display());
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut config = Config::load(&cli.common)?;
     match cli.command {
         None | Some(Command::All) => {
@@ -108,8 +120,15 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Doctor) => return doctor::run(&config).await,
         Some(Command::Config {
             command: ConfigCommand::Show,
-        }) => print!("{config}"),
-        Some(Command::Demo { .. } | Command::PursStandIn { .. }) => unreachable!("handled before"),
+        }) => print!("{}", show::text(&config, &cli.common)?),
+        Some(Command::Health { url }) => return health::run(&config, url).await,
+        Some(
+            Command::Demo { .. }
+            | Command::PursStandIn { .. }
+            | Command::Config {
+                command: ConfigCommand::Init { .. },
+            },
+        ) => unreachable!("handled before"),
     }
     Ok(ExitCode::SUCCESS)
 }
