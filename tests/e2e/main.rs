@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod asking;
+mod backup;
 mod breaking;
 mod browser;
 mod bucket;

@@ -56,6 +56,14 @@ pub enum Command {
     Import(Import),
     /// Write the registry back as the files of its repositories
     Export(Export),
+    /// Write everything to one file, while servers and workers run
+    Backup(Backup),
+    /// Fill an empty database and storage from a backup
+    Restore {
+        /// What `docketd backup` wrote; `-` is standard input
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
     /// Publish an example package on a server of its own and show how
     Demo {
         /// End when the package has been published, fetched and verified, instead of at Ctrl-C
@@ -108,4 +116,14 @@ pub struct Export {
     /// Gets the tarballs, at NAME/VERSION.tar.gz; those not here yet are fetched
     #[arg(long, value_name = "DIR")]
     pub tarballs: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Backup {
+    /// Where it goes (.tar.gz), which must not exist yet; `-` is standard output
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Leave out tarballs and archived logs, for a storage that is backed up by itself
+    #[arg(long)]
+    pub without_blobs: bool,
 }

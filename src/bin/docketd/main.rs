@@ -1,5 +1,6 @@
 //! `docketd`: the registry's servers and workers, and the commands of those who run them.
 
+mod backup;
 mod cli;
 mod config;
 mod data;
@@ -105,6 +106,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Migrate) => data::migrate(&config).await?,
         Some(Command::Import(switches)) => data::import(&config, switches).await?,
         Some(Command::Export(switches)) => data::export(&config, switches).await?,
+        Some(Command::Backup(switches)) => backup::backup(&config, switches).await?,
+        Some(Command::Restore { file }) => backup::restore(&config, &file).await?,
         Some(Command::Doctor) => return doctor::run(&config).await,
         Some(Command::Config {
             command: ConfigCommand::Show,
