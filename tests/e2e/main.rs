@@ -17,6 +17,7 @@ mod gate;
 mod git;
 mod harness;
 mod http;
+mod import;
 mod kill;
 mod log_archive;
 mod logs;
