@@ -25,6 +25,7 @@ mod neighbours;
 mod openapi;
 mod operations;
 mod postgres;
+mod prune;
 mod publish;
 mod repositories;
 mod spago;

@@ -64,6 +64,8 @@ pub enum Command {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Remove what nobody needs any more: lists it with sizes, and asks
+    Prune(Prune),
     /// Publish an example package on a server of its own and show how
     Demo {
         /// End when the package has been published, fetched and verified, instead of at Ctrl-C
@@ -126,4 +128,21 @@ pub struct Backup {
     /// Leave out tarballs and archived logs, for a storage that is backed up by itself
     #[arg(long)]
     pub without_blobs: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Prune {
+    /// Only list what would be removed
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+    /// Also jobs that the registry gave itself (matrix, pushes, chores) and that ended so many days ago, with their logs; one that
+    /// tells why a version does not compile stays
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(7..=36_500))]
+    pub own_jobs_after_days: Option<u32>,
+    /// Also what only makes the next package set faster
+    #[arg(long)]
+    pub caches: bool,
 }

@@ -6,6 +6,7 @@ mod config;
 mod data;
 mod demo;
 mod doctor;
+mod prune;
 mod purs_stand_in;
 mod server;
 
@@ -108,6 +109,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Export(switches)) => data::export(&config, switches).await?,
         Some(Command::Backup(switches)) => backup::backup(&config, switches).await?,
         Some(Command::Restore { file }) => backup::restore(&config, &file).await?,
+        Some(Command::Prune(switches)) => return prune::run(&config, &switches).await,
         Some(Command::Doctor) => return doctor::run(&config).await,
         Some(Command::Config {
             command: ConfigCommand::Show,
