@@ -28,6 +28,7 @@ mod tail;
 mod why;
 pub mod worker;
 
+use docket_core::time::Timestamp;
 use docket_db::{Db, Error, Product, Tx};
 
 pub use actor::{Actor, Role};
@@ -99,6 +100,15 @@ impl Jobs {
     /// The time as the queue sees it.
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// Returns the time that the database's server tells; `None` on SQLite, whose time is this machine's.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn server_time(&self) -> Result<Option<Timestamp>, Error> {
+        let mut tx = self.db.read().await?;
+        store::server::time(&mut tx).await
     }
 
     /// Stores `new` in `tx`, unless an active job of the same operation exists: then that one is returned.

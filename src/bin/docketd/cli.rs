@@ -72,8 +72,12 @@ pub enum Command {
         #[arg(long)]
         once: bool,
     },
-    /// Check configuration, database, storage, git, sandbox and compilers
-    Doctor,
+    /// Check configuration, database, storage, clock, certificates, git, sandbox and compilers
+    Doctor {
+        /// As one JSON document, for programs
+        #[arg(long)]
+        json: bool,
+    },
     /// Show or check the configuration
     Config {
         #[command(subcommand)]

@@ -110,7 +110,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Backup(switches)) => backup::backup(&config, switches).await?,
         Some(Command::Restore { file }) => backup::restore(&config, &file).await?,
         Some(Command::Prune(switches)) => return prune::run(&config, &switches).await,
-        Some(Command::Doctor) => return doctor::run(&config).await,
+        Some(Command::Doctor { json }) => return doctor::run(&config, json).await,
         Some(Command::Config {
             command: ConfigCommand::Show,
         }) => print!("{config}"),
