@@ -27,6 +27,7 @@ mod operations;
 mod postgres;
 mod prune;
 mod publish;
+mod redaction;
 mod repositories;
 mod spago;
 mod upgrade;

@@ -28,7 +28,9 @@ mod tail;
 mod why;
 pub mod worker;
 
-use docket_core::time::Timestamp;
+use std::sync::Arc;
+
+use docket_core::{redact::Redactor, time::Timestamp};
 use docket_db::{Db, Error, Product, Tx};
 
 pub use actor::{Actor, Role};
@@ -76,6 +78,8 @@ pub struct Jobs {
     feeds: tail::feed::Feeds,
     /// Where archived lines are; absent where nobody reads them.
     archive: Option<archive::Archive>,
+    /// Keeps secrets out of logs.
+    redactor: Arc<Redactor>,
 }
 
 impl Jobs {
@@ -89,7 +93,22 @@ impl Jobs {
             signals,
             feeds,
             archive: None,
+            redactor: Arc::default(),
         }
+    }
+
+    /// The same queue, in whose logs the secrets that `redactor` knows never stand. What has the shape of a secret never does.
+    #[must_use]
+    pub fn with_redactor(self, redactor: Redactor) -> Self {
+        Self {
+            redactor: Arc::new(redactor),
+            ..self
+        }
+    }
+
+    /// What keeps secrets out of logs, and of whatever else shows texts of others.
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
     }
 
     /// The database the queue lives in.

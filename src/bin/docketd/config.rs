@@ -5,7 +5,9 @@ mod git;
 mod health;
 mod issues;
 mod legal;
+mod log;
 mod logs;
+mod secrets;
 mod sources;
 mod storage;
 mod trust;
@@ -30,6 +32,7 @@ pub use documentation::Documentation;
 pub use git::Git;
 pub use health::Health;
 pub use legal::Legal;
+pub use log::{Format, Log};
 pub use logs::Logs;
 pub use sources::Sources;
 pub use storage::Storage;
@@ -55,6 +58,8 @@ pub struct Config {
     pub health: Health,
     /// The `[legal]` section.
     pub legal: Legal,
+    /// The `[log]` section.
+    pub log: Log,
     /// The `[logs]` section.
     pub logs: Logs,
     /// The `[operations]` section.
@@ -86,6 +91,7 @@ impl Default for Config {
             github: GitHub::default(),
             health: Health::default(),
             legal: Legal::default(),
+            log: Log::default(),
             logs: Logs::default(),
             operations: Operations::default(),
             package_sets: PackageSets::default(),
@@ -330,6 +336,7 @@ impl Config {
         }
         self.storage.check()?;
         self.legal.texts()?;
+        self.check_log()?;
         self.check_logs()?;
         self.check_webhook()
     }

@@ -6,17 +6,18 @@ mod config;
 mod data;
 mod demo;
 mod doctor;
+mod log;
 mod prune;
 mod purs_stand_in;
 mod server;
 
-use std::{io::IsTerminal, process::ExitCode};
+use std::process::ExitCode;
 
-use self::config::{Config, ConfigError};
+use self::config::{Config, ConfigError, Log};
 use clap::Parser;
 use cli::{Cli, Command, ConfigCommand};
+use docket_core::redact::Redactor;
 use server::Roles;
-use tracing_subscriber::EnvFilter;
 
 /// The configuration or the environment is wrong (sysexits.h, EX_CONFIG).
 const EXIT_CONFIG: u8 = 78;
@@ -36,7 +37,6 @@ fn main() -> ExitCode {
         let argv: Vec<String> = std::iter::once("purs".to_owned()).chain(arguments).collect();
         return purs_stand_in::run(&argv);
     }
-    start_tracing(matches!(cli.command, Some(Command::Demo { .. })));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let done = runtime
         .map_err(anyhow::Error::from)
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             // One line says why, with its causes.
-            eprintln!("docketd: {}", one_line(&error));
+            eprintln!("docketd: {}", Redactor::default().redact(&one_line(&error)));
             let configuration = error.is::<ConfigError>()
                 || error.downcast_ref::<docket_db::Error>().is_some_and(|error| {
                     matches!(
@@ -64,9 +64,15 @@ fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     if let Some(Command::Demo { once }) = cli.command {
+        let quiet = Log {
+            level: "warn".to_owned(),
+            ..Log::default()
+        };
+        log::start(&quiet, Redactor::default())?;
         return demo::run(&cli.common, once).await;
     }
     let mut config = Config::load(&cli.common)?;
+    log::start(&config.log, config.redactor())?;
     match cli.command {
         None | Some(Command::All) => {
             server::run(
@@ -117,17 +123,6 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Demo { .. } | Command::PursStandIn { .. }) => unreachable!("handled before"),
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The server's own log goes to standard error; `RUST_LOG` changes what is told.
-fn start_tracing(quiet: bool) {
-    let default = if quiet { "warn" } else { "info,sqlx=warn" };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
 }
 
 /// The error and its causes in one line. Some libraries repeat a cause in their own text; it is not said twice.
