@@ -30,4 +30,5 @@ mod publish;
 mod redaction;
 mod repositories;
 mod spago;
+mod telemetry;
 mod upgrade;

@@ -10,6 +10,7 @@ mod logs;
 mod secrets;
 mod sources;
 mod storage;
+mod telemetry;
 mod trust;
 
 use std::{
@@ -36,6 +37,7 @@ pub use log::{Format, Log};
 pub use logs::Logs;
 pub use sources::Sources;
 pub use storage::Storage;
+pub use telemetry::Telemetry;
 pub use trust::{GitHub, Trustees};
 
 /// Every value in force. Unknown keys are refused, because a typo in a limit should not be silent.
@@ -74,6 +76,8 @@ pub struct Config {
     pub storage: Storage,
     /// The `[compilers]` section.
     pub compilers: Compilers,
+    /// The `[telemetry]` section.
+    pub telemetry: Telemetry,
     /// The `[trustees]` section.
     pub trustees: Trustees,
     /// The `[worker]` section.
@@ -99,6 +103,7 @@ impl Default for Config {
             sources: Sources::default(),
             storage: Storage::default(),
             compilers: Compilers::default(),
+            telemetry: Telemetry::default(),
             trustees: Trustees::default(),
             worker: Worker::default(),
         }
@@ -338,6 +343,7 @@ impl Config {
         self.legal.texts()?;
         self.check_log()?;
         self.check_logs()?;
+        self.check_telemetry()?;
         self.check_webhook()
     }
 

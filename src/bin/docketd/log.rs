@@ -24,13 +24,19 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use crate::config::{Format, Log};
+use crate::{
+    config::{Format, Log},
+    telemetry::Traces,
+};
 
-/// Begins to tell what happens. `RUST_LOG` wins over the level of `log`.
+/// What is traced, whatever is told: the spans of requests are at a level of their own.
+const TRACED: &str = "info,docket_http=debug";
+
+/// Begins to tell what happens, and to trace it where somebody collects that. `RUST_LOG` wins over the level of `log`.
 ///
 /// # Errors
 /// When the level does not decode.
-pub fn start(log: &Log, redactor: Redactor) -> anyhow::Result<()> {
+pub fn start(log: &Log, redactor: Redactor, traces: Option<Traces>) -> anyhow::Result<()> {
     let filter = match EnvFilter::try_from_default_env() {
         Ok(filter) => filter,
         Err(_) => log.filter()?,
@@ -42,6 +48,7 @@ pub fn start(log: &Log, redactor: Redactor) -> anyhow::Result<()> {
     };
     tracing_subscriber::registry()
         .with(layer(log.format, ansi, writer).with_filter(filter))
+        .with(traces.map(|traces| traces.with_filter(EnvFilter::new(TRACED))))
         .init();
     Ok(())
 }

@@ -10,6 +10,7 @@ mod log;
 mod prune;
 mod purs_stand_in;
 mod server;
+mod telemetry;
 
 use std::process::ExitCode;
 
@@ -18,6 +19,7 @@ use clap::Parser;
 use cli::{Cli, Command, ConfigCommand};
 use docket_core::redact::Redactor;
 use server::Roles;
+use telemetry::Traces;
 
 /// The configuration or the environment is wrong (sysexits.h, EX_CONFIG).
 const EXIT_CONFIG: u8 = 78;
@@ -68,11 +70,20 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             level: "warn".to_owned(),
             ..Log::default()
         };
-        log::start(&quiet, Redactor::default())?;
+        log::start(&quiet, Redactor::default(), None)?;
         return demo::run(&cli.common, once).await;
     }
     let mut config = Config::load(&cli.common)?;
-    log::start(&config.log, config.redactor())?;
+    let serves = matches!(
+        cli.command,
+        None | Some(Command::All | Command::Serve | Command::Work { .. })
+    );
+    let traces = if serves {
+        Traces::start(&config.telemetry, config.redactor())?
+    } else {
+        None
+    };
+    log::start(&config.log, config.redactor(), traces.clone())?;
     match cli.command {
         None | Some(Command::All) => {
             server::run(
@@ -121,6 +132,9 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             command: ConfigCommand::Show,
         }) => print!("{config}"),
         Some(Command::Demo { .. } | Command::PursStandIn { .. }) => unreachable!("handled before"),
+    }
+    if let Some(traces) = traces {
+        traces.flush().await;
     }
     Ok(ExitCode::SUCCESS)
 }

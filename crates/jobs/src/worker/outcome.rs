@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use tracing::{error, info, warn};
+use tracing::{Instrument, error, info, info_span, warn};
 
 use super::{Attempts, Config, Handler, given_back_line, slot::Claim};
 use crate::{
@@ -52,7 +52,9 @@ pub(super) async fn attempt(attempts: Attempts, claim: Claim) {
     };
     let effective = run.effective.clone();
     // A panic is ours to mend; caught here, so that the job's log and state say so.
-    let work = AssertUnwindSafe((handler.run)(run)).catch_unwind();
+    let package = job.package_name.as_ref().map(tracing::field::display);
+    let span = info_span!("job", job.id = %job.id, job.kind = %job.kind, job.attempt = job.attempt, package.name = package);
+    let work = AssertUnwindSafe((handler.run)(run).instrument(span)).catch_unwind();
     let limited = tokio::time::timeout(Duration::from_secs(handler.timeout_secs), work);
     // A job that may have had effects is not cancelled any more: it ends by itself.
     let cancel = async {

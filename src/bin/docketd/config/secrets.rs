@@ -9,12 +9,13 @@ use super::Config;
 impl Config {
     /// Knows all secrets that the configuration holds or names. A file that cannot be read has none; whoever needs it says so.
     pub fn redactor(&self) -> Redactor {
-        let files: [&Option<PathBuf>; 6] = [
+        let files: [&Option<PathBuf>; 7] = [
             &self.documentation.token_file,
             &self.git.token_file,
             &self.github.token_file,
             &self.github.webhook_secret_file,
             &self.storage.secret_access_key_file,
+            &self.telemetry.token_file,
             &self.trustees.token_file,
         ];
         let texts = files
@@ -74,13 +75,14 @@ mod tests {
             "[api]\npublic_url = \"https://registry.example.org\"\n[documentation]\nurl = \"https://pursuit.example.org\"\ntoken_file = \"{}\"\n\
              [git]\ntoken_file = \"{}\"\n[github]\ntoken_file = \"{}\"\nwebhook_secret_file = \"{}\"\n\
              [storage]\nkind = \"s3\"\nendpoint = \"https://s3.example.org\"\nbucket = \"b\"\naccess_key_id = \"k\"\nsecret_access_key_file = \"{}\"\n\
-             [trustees]\ntoken_file = \"{}\"\n[database]\nurl = \"postgres://docket:geheim-database@db/x\"\n\
+             [telemetry]\ntoken_file = \"{}\"\n[trustees]\ntoken_file = \"{}\"\n[database]\nurl = \"postgres://docket:geheim-database@db/x\"\n\
              [health]\nping_url = \"https://hc.example.org/geheim-ping-0123456789\"\ntasks = {{ clean-up = \"https://hc.example.org/geheim-task-0123456789\" }}\n",
             file("documentation"),
             file("git"),
             file("github"),
             file("webhook"),
             file("storage"),
+            file("telemetry"),
             file("trustees"),
         );
         let redactor = load(&text).unwrap().redactor();
@@ -90,6 +92,7 @@ mod tests {
             "github",
             "webhook",
             "storage",
+            "telemetry",
             "trustees",
             "database",
             "ping-0123456789",
