@@ -11,6 +11,11 @@
     in
     {
       packages = forEach (pkgs: { default = pkgs.callPackage ./nix/package.nix { }; });
+      nixosModules.default = import ./nix/module.nix;
+      # In virtual machines: `nix flake check` builds and runs it.
+      checks = forEach (pkgs: {
+        vm = pkgs.testers.runNixOSTest (import ./nix/test.nix { inherit self; });
+      });
       devShells = forEach (pkgs: {
         default = pkgs.mkShell {
           packages = with pkgs; [ cargo rustc rustfmt clippy git bubblewrap postgresql nodejs openssh python3 ];

@@ -34,6 +34,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 pub use authority::{Authority, TrustedToken};
 pub use github_webhook::Webhook;
+pub use metrics::{METRICS, Metric};
 pub use pages::Legal;
 
 /// What the handlers share.

@@ -3,6 +3,7 @@
 //! Each file here is one page or a family of them; their templates lie in `web/templates`. [`assets`] holds what they need: styles and scripts.
 
 mod assets;
+mod book;
 mod chart;
 mod feeds;
 pub(crate) mod format;
@@ -64,6 +65,7 @@ pub(crate) fn routes() -> Router<ApiState> {
             }),
         )
         .merge(assets::routes())
+        .merge(book::routes())
         .fallback(nowhere)
 }
 

@@ -21,7 +21,7 @@ use crate::git::Repository;
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 pub(crate) const DOCKETD: &str = env!("CARGO_BIN_EXE_docketd");
-const DOCKET: &str = env!("CARGO_BIN_EXE_docket");
+pub(crate) const DOCKET: &str = env!("CARGO_BIN_EXE_docket");
 
 /// Waits until `condition` returns something.
 pub(crate) fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {

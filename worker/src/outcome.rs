@@ -13,6 +13,9 @@ pub type BoxError = Box<dyn Error + Send + Sync + 'static>;
 /// The code of a job whose last attempt still found a disk of ours full.
 const DISK_FULL: &str = "disk-full";
 
+/// The codes of jobs that ended through no fault of whoever asked: the same may succeed on another day.
+pub(crate) const OURS: [&str; 3] = [DISK_FULL, "livelocked", "unavailable"];
+
 /// Why a publish job stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {

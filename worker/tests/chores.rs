@@ -287,6 +287,23 @@ on_both_databases! {
         assert_eq!(published[0].error_code.as_deref(), Some("ref-not-found"));
     }
 
+    /// A tag whose publish failed through our fault is tried again on the next day.
+    async fn a_tag_that_failed_through_our_fault_is_tried_again(db: TestDb) {
+        let world = World::start(&db).await;
+        world.github.commit("lab/prelude", "b2", &world.hours_ago(2));
+        world.github.tag("lab/prelude", "v1.2.0", "b2");
+        for (tried, code) in [(1, "unavailable"), (2, "disk-full"), (3, "livelocked"), (4, "ref-not-found"), (4, "ref-not-found")] {
+            world.run("import-tags").await.assert_succeeded();
+            let published = world.asked_for("publish").await;
+            assert_eq!(published.len(), tried, "before {code}");
+            // As if the services had been away, or the disk full, for longer than a job tries.
+            let mut tx = db.db.write().await.unwrap();
+            let last = published.iter().map(|job| job.id.to_string()).max();
+            docket_db::execute!(&mut tx, docket_db::sqlx::query("UPDATE job SET error_code = $1 WHERE id = $2").bind(code).bind(last)).unwrap();
+            tx.commit().await.unwrap();
+        }
+    }
+
     /// A renamed repository takes its package along, under the name as GitHub writes it.
     async fn a_moved_repository_takes_its_package_along(db: TestDb) {
         let world = World::start(&db).await;

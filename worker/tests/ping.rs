@@ -9,9 +9,11 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
-use docket_worker::ping::Ping;
+use docket_jobs::worker::Progress;
+use docket_worker::ping::{self, Ping};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -97,6 +99,35 @@ async fn a_watcher_that_fails_for_long_is_still_asked() {
         ping.success(number.to_string());
         assert_eq!(next(&mut hears).await, format!("/uuid {number}"));
     }
+}
+
+/// A worker that is alive but gets nowhere leaves the alarm to the watcher, and is well again with the next thing it achieves.
+#[tokio::test]
+async fn a_worker_is_pinged_only_while_it_makes_progress() {
+    let (url, mut hears) = watcher(&[]).await;
+    let progress = Progress::default();
+    let shutdown = CancellationToken::new();
+    let looks = Duration::from_millis(20);
+    let watch = tokio::spawn(ping::watch(
+        Ping::new(&url).unwrap(),
+        progress.clone(),
+        looks,
+        shutdown.clone(),
+    ));
+    assert_eq!(next(&mut hears).await, "/uuid/start ");
+    assert_eq!(next(&mut hears).await, "/uuid ", "it has just begun");
+    // Many looks long, nothing is heard.
+    let silence = tokio::time::timeout(looks * 10, hears.recv()).await;
+    assert!(silence.is_err(), "{silence:?}");
+    progress.made();
+    assert_eq!(next(&mut hears).await, "/uuid ");
+    let silence = tokio::time::timeout(looks * 10, hears.recv()).await;
+    assert!(silence.is_err(), "one achievement, one ping: {silence:?}");
+    shutdown.cancel();
+    tokio::time::timeout(DEADLINE, watch)
+        .await
+        .expect("it ends")
+        .unwrap();
 }
 
 #[test]

@@ -12,6 +12,7 @@ use axum::{
 use docket_jobs::{Tail, TailPage};
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use tokio::time::{Instant, interval_at};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     find_job,
@@ -59,15 +60,18 @@ pub(super) async fn follow(
         .read_buffer_size(BUFFER_BYTES)
         .write_buffer_size(BUFFER_BYTES)
         .max_message_size(BUFFER_BYTES);
-    Ok(upgrade.on_upgrade(move |socket| async move {
-        // An error is a watcher that went away: there is nobody to tell.
-        let _ = send(socket, tail, state).await;
+    Ok(upgrade.on_upgrade(move |socket| {
+        // Boxed: the task that waits for the upgrade would hold it several times over.
+        Box::pin(async move {
+            // An error is a watcher that went away: there is nobody to tell.
+            let _ = send(socket, tail, state.stopping).await;
+        })
     }))
 }
 
-async fn send(socket: WebSocket, tail: Tail, state: ApiState) -> Result<(), axum::Error> {
+async fn send(socket: WebSocket, tail: Tail, stopping: CancellationToken) -> Result<(), axum::Error> {
     let (mut to_client, mut from_client) = socket.split();
-    let mut pages = std::pin::pin!(pages(tail, state.stopping));
+    let mut pages = std::pin::pin!(pages(tail, stopping));
     let mut ping = interval_at(Instant::now() + PING, PING);
     loop {
         tokio::select! {

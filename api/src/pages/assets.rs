@@ -49,6 +49,7 @@ static ASSETS: &[Asset] = &[
     asset!("/scripts/log/times.js", JS),
     asset!("/scripts/log/view.js", JS),
     asset!("/styles/reference.css", CSS),
+    asset!("/styles/book.css", CSS),
 ];
 
 pub(super) fn routes() -> Router<ApiState> {

@@ -71,8 +71,17 @@ pub(super) fn render(markdown: &str, files: &Files) -> String {
 
 /// Turns a text of our own into HTML, in which each heading has a place by its words: `log-damaged` is at `#log-damaged`.
 pub(super) fn render_own(markdown: &str) -> String {
+    render_own_with(markdown, ToOwned::to_owned)
+}
+
+/// The same, with each link led to where `resolve` says.
+pub(super) fn render_own_with(markdown: &str, resolve: impl Fn(&str) -> String) -> String {
     let mut events: Vec<Event<'_>> = Parser::new_ext(markdown, Options::ENABLE_TABLES).collect();
+    let mut taken: HashMap<String, usize> = HashMap::new();
     for start in 0..events.len() {
+        if let Event::Start(Tag::Link { dest_url, .. }) = &mut events[start] {
+            *dest_url = CowStr::from(resolve(dest_url));
+        }
         if !matches!(events[start], Event::Start(Tag::Heading { .. })) {
             continue;
         }
@@ -81,21 +90,36 @@ pub(super) fn render_own(markdown: &str) -> String {
             .take_while(|event| !matches!(event, Event::End(TagEnd::Heading(_))));
         let words: String = words
             .filter_map(|event| match event {
-                Event::Text(text) | Event::Code(text) => Some(text.to_lowercase()),
+                Event::Text(text) | Event::Code(text) => Some(text.as_ref()),
                 _ => None,
             })
             .collect();
-        let place: String = words
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-            .collect();
+        let mut place = place_of(&words);
+        let before = taken.entry(place.clone()).or_default();
+        if *before > 0 {
+            place = format!("{place}-{before}");
+        }
+        *before += 1;
         if let Event::Start(Tag::Heading { id, .. }) = &mut events[start] {
             *id = Some(CowStr::from(place));
         }
     }
     let mut text = String::new();
     html::push_html(&mut text, events.into_iter());
-    text
+    // A code block that is too wide scrolls, and who has only a keyboard must reach it.
+    text.replace("<pre>", "<pre tabindex=\"0\">")
+}
+
+/// The place of a heading, by the same rule as mdBook, so that links to it hold in both.
+fn place_of(words: &str) -> String {
+    words
+        .chars()
+        .filter_map(|c| match c {
+            c if c.is_alphanumeric() || c == '_' || c == '-' => Some(c.to_ascii_lowercase()),
+            c if c.is_whitespace() => Some('-'),
+            _ => None,
+        })
+        .collect()
 }
 
 fn tame<'a>(event: Event<'a>, files: &Files) -> Event<'a> {
@@ -227,6 +251,10 @@ mod tests {
             "{html}"
         );
         assert!(html.contains("<h1 id=\"problems\">"), "{html}");
+        let html = render_own("## Where it is, and why\n\n## Twice\n\n## Twice");
+        for place in ["where-it-is-and-why", "twice", "twice-1"] {
+            assert!(html.contains(&format!("id=\"{place}\"")), "{html}");
+        }
     }
 
     #[test]

@@ -1,5 +1,12 @@
 //! Health, and stopping.
 
+use docket_index::{
+    Repository,
+    git::{
+        GitViews, git,
+        remote::{Remote, Remotes},
+    },
+};
 use docket_test_support::on_both_databases;
 
 use crate::served::{DEADLINE, Served};
@@ -13,8 +20,50 @@ on_both_databases! {
         assert!(crate::served::header(&response, "content-type").starts_with("text/plain; version=0.0.4"));
         let text = response.text().await.unwrap();
         assert!(text.contains("docket_jobs{kind=\"publish\",state=\"queued\"} 1\n"), "{text}");
-        assert!(text.contains("# TYPE docket_push_failing gauge"), "{text}");
+        assert!(text.contains("docket_jobs_longest_wait_seconds{kind=\"publish\"} "), "{text}");
+        assert!(text.contains("docket_packages 0\n"), "{text}");
+        let told: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
+        let listed: Vec<_> = docket_api::METRICS.iter().map(|metric| format!("{} gauge", metric.name)).collect();
+        assert_eq!(told, listed, "every metric is listed");
         assert!(!text.contains("effect"), "{text}");
+    }
+
+    /// How far each remote lags behind, whether it failed last, and what others committed there.
+    async fn metrics_tell_how_the_remotes_are(db: TestDb) {
+        let served = Served::start(db).await;
+        let empty = served.get("/metrics").send().await.unwrap().text().await.unwrap();
+        assert!(!empty.contains("docket_push_changes_behind{"), "nothing was pushed yet: {empty}");
+        let gone = served.folder.path().join("gone.git");
+        let remote = Remote::new(format!("file://{}", gone.display()), None);
+        let db = served.jobs.db().clone();
+        let views = GitViews::new(served.folder.path().join("git"), db.clone(), served.storage.clone());
+        let remotes = Remotes::new(views, db, served.folder.path().join("push"), [(Repository::Registry, remote)]);
+        let push = async || remotes.push(Repository::Registry, served.jobs.clock().now()).await;
+        let assert_values = async |behind: i64, failing: i64, foreign: i64| {
+            let text = served.get("/metrics").send().await.unwrap().text().await.unwrap();
+            for (name, value) in [("changes_behind", behind), ("failing", failing), ("foreign_commits", foreign)] {
+                let line = format!("docket_push_{name}{{repository=\"registry\"}} {value}\n");
+                assert!(text.contains(&line), "no {line} in {text}");
+            }
+        };
+
+        push().await.unwrap_err();
+        let first = remotes.state(Repository::Registry).await.unwrap().1;
+        assert!(first > 0);
+        assert_values(first, 1, 0).await;
+
+        std::fs::create_dir(&gone).unwrap();
+        git(&gone, &["init", "--quiet", "--bare", "-b", "main"]).await.unwrap();
+        push().await.unwrap();
+        assert_values(0, 0, 0).await;
+
+        let by_hand = served.folder.path().join("by-hand");
+        std::fs::create_dir(&by_hand).unwrap();
+        git(&by_hand, &["clone", "--quiet", gone.to_str().unwrap(), "."]).await.unwrap();
+        git(&by_hand, &["-c", "user.name=me", "-c", "user.email=me@example.org", "commit", "--quiet", "--allow-empty", "-m", "By hand"]).await.unwrap();
+        git(&by_hand, &["push", "--quiet"]).await.unwrap();
+        push().await.unwrap();
+        assert_values(0, 0, 1).await;
     }
 
     /// Ready while the database answers, 503 once it is gone; alive all the time.

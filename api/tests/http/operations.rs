@@ -1,11 +1,16 @@
 //! `POST unpublish`, `transfer` and `package-sets` (registry.md §1.5, §1.6 and §4): who gets a job, and who does not.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use docket_api::{Authority, TrustedToken};
 use docket_core::{
     location::Location,
     metadata::Metadata,
     owner::Owner,
-    signature::{Claims, PrivateKey},
+    signature::{Claims, PrivateKey, PublicKey},
     time::Timestamp,
 };
 use docket_db::sqlx;
@@ -26,6 +31,12 @@ const DEMO_TRANSFER: &str =
     r#"{"name":"demo","newLocation":{"githubOwner":"lab","githubRepo":"purescript-demo"}}"#;
 const DEMO_SIGNATURE: &str = "1d69c407219cda02591ee2d37cf4ed89768a457999258627dbb9c35c1ce46fba895a815294c8541e8f7ee2717e97c61a152aefa4d95f99f6a96235529ee18407";
 
+/// A bot whose key has the seed 7, 7, …; what it signed as released clients do was made with `openssl pkeyutl -sign -rawin`.
+const SEVEN_KEY: &str = "AAAAC3NzaC1lZDI1NTE5AAAAIOpKbGPinFIKvvVQexMuxfmVR3auvr57kkIe6mkURtIs";
+const SEVEN_UNPUBLISH: &str = r#"{"name":"demo","version":"1.0.0","reason":"wrong"}"#;
+const SEVEN_UNPUBLISH_SIGNATURE: &str = "f6db21b02ac1008e0723ce256cbd503ba7e62ff65b3585ccc1ed2d32fa28bd88151273c94d3e2afb3c07de8961d3269ba2fab41ac3f0bbb5209a2473c0158402";
+const SEVEN_REMOVAL_SIGNATURE: &str = "3c0831541f33de501c2fef5abaed64fa83611afe7639b726a878efe3345f41b8ff33dc5c8bcc33fdbb520fe015751a48b76721c64fa547c21cff7a2485b62506";
+
 const TOKEN: &str = "the-token-of-a-test-0001";
 
 const REMOVAL: &str = r#"{"packages":{"argonaut":null}}"#;
@@ -44,10 +55,24 @@ impl Trusting {
     }
 
     async fn start_with(db: TestDb, raw_signatures: bool) -> Self {
+        Self::start_all(db, raw_signatures, None).await
+    }
+
+    /// The same with a bot whose raw signatures are known.
+    async fn start_with_seven(db: TestDb) -> Self {
+        Self::start_all(
+            db,
+            true,
+            Some(format!("ssh-ed25519 {SEVEN_KEY}").parse().unwrap()),
+        )
+        .await
+    }
+
+    async fn start_all(db: TestDb, raw_signatures: bool, seven: Option<PublicKey>) -> Self {
         let bot = PrivateKey::from_openssh(&ssh_key("ed25519", "bot@example.org").private).unwrap();
         let owner = ssh_key("ed25519", "me@example.org");
         let authority = Authority {
-            bot: Some(bot.public_key().unwrap()),
+            bot: Some(seven.unwrap_or_else(|| bot.public_key().unwrap())),
             token: Some(TrustedToken::new(TOKEN)),
             trustees: None,
             raw_signatures,
@@ -292,6 +317,63 @@ on_both_databases! {
         assert_eq!(response.status(), 403);
         assert!(response.text().await.unwrap().contains("carried out by job"));
         assert_eq!(registry.jobs().await, 1);
+    }
+
+    /// Taking a version back is for good: the raw request that did it names its job for ever, and one that failed may be sent again.
+    async fn a_raw_unpublish_is_carried_out_once(db: TestDb) {
+        let registry = Trusting::start_with_seven(db).await;
+        let fails = Arc::new(AtomicBool::new(true));
+        registry.served.work({
+            let fails = fails.clone();
+            move |_| {
+                let rejected = fails.load(Ordering::SeqCst).then(|| Failure::Rejected { code: "test", detail: "No.".to_owned() });
+                async move { rejected.map_or(Ok(()), Err) }
+            }
+        });
+        let body = envelope(SEVEN_UNPUBLISH, SEVEN_UNPUBLISH_SIGNATURE);
+        let send = async || {
+            let job = registry.job(registry.post("unpublish", body.clone(), None).await).await;
+            registry.served.finished(job["jobId"].as_str().unwrap().parse().unwrap()).await;
+            job
+        };
+        let failed = send().await;
+        assert_eq!(failed["jobType"], "unpublish");
+        assert_eq!(failed["actor"]["role"], "bot");
+        assert_eq!(failed["payload"], body, "the envelope as it came");
+        fails.store(false, Ordering::SeqCst);
+        let done = send().await;
+        assert_ne!(done["jobId"], failed["jobId"]);
+        assert_eq!(send().await["jobId"], done["jobId"]);
+        assert_eq!(registry.jobs().await, 2);
+    }
+
+    /// A raw signature over a removal does not say until when it holds: it is refused once the removal was carried out.
+    async fn a_raw_removal_cannot_be_replayed(db: TestDb) {
+        let registry = Trusting::start_with_seven(db).await;
+        registry.served.work(|_| async { Ok(()) });
+        let raw = envelope(REMOVAL, SEVEN_REMOVAL_SIGNATURE);
+        let job = registry.job(registry.post("package-sets", raw.clone(), None).await).await;
+        assert_eq!(job["actor"]["role"], "bot");
+        registry.served.finished(job["jobId"].as_str().unwrap().parse().unwrap()).await;
+        let response = registry.post("package-sets", raw, None).await;
+        assert_eq!(response.status(), 403);
+        assert!(response.text().await.unwrap().contains("carried out by job"));
+        assert_eq!(registry.jobs().await, 1);
+    }
+
+    /// The claims that our client signs tell a second wish from a copy.
+    async fn a_removal_signed_with_claims_is_done_once(db: TestDb) {
+        let registry = Trusting::start(db).await;
+        registry.served.work(|_| async { Ok(()) });
+        let operation: Value = serde_json::from_str(REMOVAL).unwrap();
+        let body = registry.signed(&registry.bot, &operation, |_| {});
+        let job = registry.job(registry.post("package-sets", body.clone(), None).await).await;
+        registry.served.finished(job["jobId"].as_str().unwrap().parse().unwrap()).await;
+        let replayed = registry.job(registry.post("package-sets", body, None).await).await;
+        assert_eq!(replayed["jobId"], job["jobId"]);
+        let fresh = registry.signed(&registry.bot, &operation, |claims| claims.nonce = "n".repeat(16));
+        let fresh = registry.job(registry.post("package-sets", fresh, None).await).await;
+        assert_ne!(fresh["jobId"], job["jobId"], "the same wish, signed anew");
     }
 
     /// The registry's token stands for a signature, and is kept nowhere.

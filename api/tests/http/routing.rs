@@ -111,4 +111,20 @@ on_both_databases! {
             assert!(problem["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{path}: {problem}");
         }
     }
+
+    /// The documentation is a page for browsers and Markdown for all others; its links lead to pages of the same server.
+    async fn the_book_is_read_by_people_and_by_programs(db: TestDb) {
+        let served = Served::start(db).await;
+        for path in ["/book/", "/book/tutorial", "/book/how-to/import", "/book/reference/configuration", "/book/benchmarks/"] {
+            let html = served.get(path).header("accept", "text/html").send().await.unwrap();
+            assert_eq!(html.status(), 200, "{path}");
+            assert!(header(&html, "content-type").starts_with("text/html"), "{path}");
+            let html = html.text().await.unwrap();
+            assert!(html.contains("aria-current=\"page\"") && html.contains("href=\"/book/deployment\""), "{html}");
+            let text = served.get(path).send().await.unwrap();
+            assert!(header(&text, "content-type").starts_with("text/markdown"), "{path}");
+            assert!(text.text().await.unwrap().starts_with("# "), "{path}");
+        }
+        assert_eq!(served.get("/book/nothing").send().await.unwrap().status(), 404);
+    }
 }

@@ -120,7 +120,7 @@ impl Served {
         R: Future<Output = Result<(), Failure>> + Send + 'static,
     {
         let run = Arc::new(run);
-        let handlers = ["publish", "unpublish", "transfer"].map(|kind| {
+        let handlers = ["publish", "unpublish", "transfer", "packageset"].map(|kind| {
             let run = run.clone();
             Handler::new(kind, 60, 1, move |attempt| run(attempt))
         });

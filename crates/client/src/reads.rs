@@ -124,6 +124,17 @@ impl Client {
         }
     }
 
+    /// Asks whether the server can do its work.
+    ///
+    /// # Errors
+    ///
+    /// When it does not answer, or says what it lacks.
+    pub async fn ready(&self) -> Result<(), Error> {
+        self.send(self.http.get(self.address(&["healthz", "ready"])))
+            .await?;
+        Ok(())
+    }
+
     /// Tells whether the server may call itself `url` without having been called so: it is the address that we ask, or
     /// the server runs on this machine, where it is ours.
     pub fn may_be_called(&self, url: &str) -> bool {

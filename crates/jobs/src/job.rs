@@ -3,12 +3,14 @@
 use std::{fmt, str::FromStr, sync::Mutex};
 
 use docket_core::{name::PackageName, time::Timestamp, version::Version};
+use serde::Serialize;
 use uuid::{ContextV7, Uuid};
 
 use crate::Actor;
 
 /// Names one job. UUID v7: ids sort by the time of their creation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
 pub struct JobId(Uuid);
 
 impl JobId {

@@ -46,7 +46,7 @@ pub use reading::{LineFilter, LinePage};
 pub use run::{Failure, Run};
 pub use schedule::{Every, LastTick, Schedule};
 pub use search::{Search, SearchError};
-pub use statistics::{Day, Durations, HeldLock, STEPS, Service};
+pub use statistics::{Day, Durations, Ended, HeldLock, STEPS, Service};
 pub use step::Step;
 pub use store::jobs::{JobFilter, Order};
 pub use tail::{Tail, TailPage};
@@ -66,6 +66,7 @@ pub const TABLES: Product = docket_db::product!(
         "0007_log_levels",
         "0008_log_archive",
         "0009_steps",
+        "0010_fewer_checks",
     ]
 );
 

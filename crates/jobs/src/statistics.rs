@@ -61,6 +61,19 @@ pub struct Service {
     pub waiting: i64,
 }
 
+/// How many jobs of one kind ended in one way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// The kind, such as `publish`.
+    pub kind: String,
+    /// How they ended.
+    pub state: JobState,
+    /// The code with which they failed; empty for others.
+    pub code: String,
+    /// How many they were.
+    pub count: i64,
+}
+
 /// A lock that a running job has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeldLock {
@@ -110,6 +123,39 @@ impl Jobs {
             running: count(JobState::Running),
             waiting: count(JobState::Queued),
         })
+    }
+
+    /// Counts the jobs that were stored in the last 24 hours and have ended, by kind, state and code.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn ended_of_the_last_day(&self, tx: &mut Tx) -> Result<Vec<Ended>, Error> {
+        let after = JobId::before(self.clock().now().plus_millis(-DAY_MILLIS));
+        let rows = store::statistics::count_ended(tx, after).await?;
+        rows.into_iter()
+            .map(|(kind, state, code, count)| {
+                let state = state.parse().map_err(Error::corrupt("job", "state", &kind))?;
+                Ok(Ended {
+                    kind,
+                    state,
+                    code,
+                    count,
+                })
+            })
+            .collect()
+    }
+
+    /// Returns for how long, in milliseconds, the oldest job that waits has been there, for each kind of which one waits.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn longest_waits(&self, tx: &mut Tx) -> Result<Vec<(String, i64)>, Error> {
+        let now = self.clock().now().millis();
+        let oldest = store::statistics::list_oldest_waiting(tx).await?;
+        let waits = oldest
+            .into_iter()
+            .map(|(kind, stored)| (kind, (now - stored).max(0)));
+        Ok(waits.collect())
     }
 
     /// Returns up to `limit` locks that are held, by name.

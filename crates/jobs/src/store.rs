@@ -18,6 +18,10 @@ pub(crate) mod statistics;
 pub(crate) mod steps;
 pub(crate) mod why;
 
+use serde::Serialize;
+
+use crate::JobId;
+
 /// Tells PostgreSQL's planner that every statement of the transaction finds its few rows by an index.
 ///
 /// In a table that grew since it was last analysed it guesses otherwise, and reads all jobs for each claim. As the plan is always the same it is made once,
@@ -54,3 +58,18 @@ macro_rules! over_list {
     };
 }
 use over_list;
+
+/// Rows as the list that [`over_list!`] reads.
+fn to_list<T: Serialize>(rows: impl IntoIterator<Item = T>) -> String {
+    let rows: Vec<T> = rows.into_iter().collect();
+    serde_json::to_string(&rows).expect("integers and strings are JSON")
+}
+
+/// Jobs as such a list, each with its `id`.
+fn to_id_list(ids: &[JobId]) -> String {
+    #[derive(Serialize)]
+    struct IdRow {
+        id: JobId,
+    }
+    to_list(ids.iter().map(|id| IdRow { id: *id }))
+}

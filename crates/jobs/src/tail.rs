@@ -138,7 +138,8 @@ impl Tail {
             self.filter.after_seq = seq;
             return Ok(TailPage::new(lines, finished));
         }
-        let page = self.jobs.read_log(self.job, &self.filter).await?;
+        // Few watchers ever wait for storage: its future has memory of its own, so that the others are small.
+        let page = Box::pin(self.jobs.read_log(self.job, &self.filter)).await?;
         if after >= self.excused_seq {
             self.behind = Some(seq - after);
             self.excused_seq = seq;

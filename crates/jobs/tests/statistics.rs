@@ -13,7 +13,7 @@ use std::sync::{
 
 use docket_core::time::Timestamp;
 use docket_db::{execute, sqlx};
-use docket_jobs::{Clock, JobId, Jobs, NewJob, STEPS, TABLES, Wait};
+use docket_jobs::{Clock, JobId, JobState, Jobs, NewJob, STEPS, TABLES, Wait};
 use docket_test_support::{TestDb, on_both_databases};
 use fixture::{enqueue, job, open};
 
@@ -98,6 +98,40 @@ on_both_databases! {
         assert_eq!((service.published_today, service.waiting, service.running), (2, 2, 0));
         let week = service.publishes.unwrap();
         assert_eq!((week.count, week.median_millis), (3, 3000));
+    }
+
+    /// What ended in the last day is counted by its code, and what waits by how long; older jobs are not counted.
+    async fn ends_and_waits_are_counted_by_kind(db: TestDb) {
+        let now = Arc::new(AtomicI64::new(0));
+        let jobs = at(&db, &now).await;
+        for (place, (key, stored, state)) in [
+            ("one", 30 * HOUR, "succeeded"),
+            ("two", HOUR, "succeeded"),
+            ("three", HOUR, "failed"),
+            ("four", 40 * HOUR, "queued"),
+            ("five", HOUR, "queued"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            now.store(NOON - stored, Ordering::SeqCst);
+            let id = enqueue(&jobs, &job(key, &[])).await;
+            let id = date(&jobs, id, NOON - stored, place).await;
+            if state != "queued" {
+                set(&jobs, id, state, NOON, Some(NOON)).await;
+            }
+        }
+        let mut tx = jobs.db().write().await.unwrap();
+        let code = "UPDATE job SET error_code = 'unavailable' WHERE state = 'failed'";
+        execute!(&mut tx, sqlx::query(code)).unwrap();
+        tx.commit().await.unwrap();
+        now.store(NOON, Ordering::SeqCst);
+        let mut tx = jobs.db().read().await.unwrap();
+        let ended = jobs.ended_of_the_last_day(&mut tx).await.unwrap();
+        let ended: Vec<_> = ended.iter().map(|one| (one.state, one.code.as_str(), one.count)).collect();
+        assert_eq!(ended, [(JobState::Failed, "unavailable", 1), (JobState::Succeeded, "", 1)]);
+        let waits = jobs.longest_waits(&mut tx).await.unwrap();
+        assert_eq!(waits, [("publish".to_owned(), 40 * HOUR)]);
     }
 
     /// A lock that is held names who has it and how many wait; what waits comes in the order in which it starts.

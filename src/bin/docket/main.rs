@@ -15,6 +15,8 @@ mod safe;
 mod schedule;
 mod transfer;
 mod unpublish;
+#[cfg(test)]
+mod written;
 
 use std::process::ExitCode;
 

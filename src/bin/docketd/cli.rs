@@ -78,7 +78,13 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Show or check the configuration
+    /// Say whether a server can do its work: exit code 0 if it can, 1 if not
+    Health {
+        /// Address of the server [default: where the configuration lets it listen]
+        #[arg(value_name = "URL")]
+        url: Option<String>,
+    },
+    /// Write a configuration, or show the one in force
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
@@ -93,7 +99,13 @@ pub enum Command {
 
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Print every value in force, without secrets
+    /// Write a configuration in which every key is explained and none is changed
+    Init {
+        /// The file, which must not be there yet
+        #[arg(value_name = "FILE", default_value = "docket.toml")]
+        file: PathBuf,
+    },
+    /// Print every value in force, without secrets, and where it comes from
     Show,
 }
 

@@ -3,18 +3,21 @@
 mod documentation;
 mod git;
 mod health;
+pub mod init;
 mod issues;
+pub mod keys;
 mod legal;
 mod log;
 mod logs;
 mod secrets;
+pub mod show;
 mod sources;
 mod storage;
 mod telemetry;
 mod trust;
 
 use std::{
-    fmt, fs,
+    fs,
     num::NonZeroUsize,
     path::{Path, PathBuf},
     time::Duration,
@@ -269,27 +272,8 @@ impl Config {
     /// # Errors
     /// When a named file is missing, a key is unknown or a value does not fit.
     pub fn load(common: &Common) -> Result<Self, ConfigError> {
-        let file = match &common.config {
-            Some(path) => {
-                let text = fs::read_to_string(path).map_err(|cause| ConfigError::Unreadable {
-                    path: path.clone(),
-                    cause,
-                })?;
-                File::from_str(&text, FileFormat::Toml)
-            }
-            None => match fs::read_to_string("docket.toml") {
-                Ok(text) => File::from_str(&text, FileFormat::Toml),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                    File::from_str("", FileFormat::Toml)
-                }
-                Err(cause) => {
-                    return Err(ConfigError::Unreadable {
-                        path: "docket.toml".into(),
-                        cause,
-                    });
-                }
-            },
-        };
+        let text = read_configuration(common)?.map(|(_, text)| text);
+        let file = File::from_str(&text.unwrap_or_default(), FileFormat::Toml);
         let environment = Environment::with_prefix("DOCKET")
             .prefix_separator("__")
             .separator("__")
@@ -370,6 +354,16 @@ impl Config {
     }
 }
 
+/// The configuration file with its text: the one that is named, or `docket.toml` if it is there.
+fn read_configuration(common: &Common) -> Result<Option<(PathBuf, String)>, ConfigError> {
+    let path = common.config.clone().unwrap_or_else(|| "docket.toml".into());
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(Some((path, text))),
+        Err(cause) if common.config.is_none() && cause.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(cause) => Err(ConfigError::Unreadable { path, cause }),
+    }
+}
+
 /// The text of a file that the configuration names, without white space around it.
 fn read_file(path: &Path) -> Result<String, ConfigError> {
     let text = fs::read_to_string(path).map_err(|cause| ConfigError::Unreadable {
@@ -377,14 +371,6 @@ fn read_file(path: &Path) -> Result<String, ConfigError> {
         cause,
     })?;
     Ok(text.trim().to_owned())
-}
-
-/// As `docketd config show` prints it: the file that would give the same values.
-impl fmt::Display for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = toml::to_string_pretty(self).map_err(|_| fmt::Error)?;
-        f.write_str(&text)
-    }
 }
 
 #[cfg(test)]

@@ -6,15 +6,18 @@ mod config;
 mod data;
 mod demo;
 mod doctor;
+mod health;
 mod log;
 mod prune;
 mod purs_stand_in;
 mod server;
 mod telemetry;
+#[cfg(test)]
+mod written;
 
 use std::process::ExitCode;
 
-use self::config::{Config, ConfigError, Log};
+use self::config::{Config, ConfigError, Log, init, show};
 use clap::Parser;
 use cli::{Cli, Command, ConfigCommand};
 use docket_core::redact::Redactor;
@@ -73,6 +76,15 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         log::start(&quiet, Redactor::default(), None)?;
         return demo::run(&cli.common, once).await;
     }
+    // The only command that a broken configuration does not stop.
+    if let Some(Command::Config {
+        command: ConfigCommand::Init { file },
+    }) = &cli.command
+    {
+        init::write(file)?;
+        println!("{} has every key, each with what it means", file.display());
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut config = Config::load(&cli.common)?;
     let serves = matches!(
         cli.command,
@@ -130,8 +142,15 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Doctor { json }) => return doctor::run(&config, json).await,
         Some(Command::Config {
             command: ConfigCommand::Show,
-        }) => print!("{config}"),
-        Some(Command::Demo { .. } | Command::PursStandIn { .. }) => unreachable!("handled before"),
+        }) => print!("{}", show::text(&config, &cli.common)?),
+        Some(Command::Health { url }) => return health::run(&config, url).await,
+        Some(
+            Command::Demo { .. }
+            | Command::PursStandIn { .. }
+            | Command::Config {
+                command: ConfigCommand::Init { .. },
+            },
+        ) => unreachable!("handled before"),
     }
     if let Some(traces) = traces {
         traces.flush().await;

@@ -10,6 +10,7 @@ use docket_github::{Client, Repository, Tag};
 use docket_jobs::{Failure, NewJob, Run};
 
 use super::github::{Trouble, packages_on_github};
+use crate::outcome::OURS;
 
 /// The task.
 pub(super) const TASK: &str = "import-tags";
@@ -67,8 +68,8 @@ async fn new_tags(
     Ok(new)
 }
 
-/// Enqueues the publish, unless that was done before, whatever came of it: an author mends a failure with another tag, or publishes
-/// again.
+/// Enqueues the publish, unless it was tried before: an author mends a failure with another tag, or publishes again. A try that failed through
+/// nobody's fault but ours is made again, for as long as the tag is new.
 async fn enqueue(run: &Run, name: &PackageName, tag: Tag, version: Version) -> Result<bool, Failure> {
     let operation = Publish {
         compiler: None,
@@ -89,7 +90,9 @@ async fn enqueue(run: &Run, name: &PackageName, tag: Tag, version: Version) -> R
         .jobs()
         .find_earlier(&mut tx, &new.dedup_key, enqueued.job)
         .await?;
-    if !enqueued.created || before.is_some() {
+    let was_tried =
+        before.is_some_and(|job| !job.error_code.is_some_and(|code| OURS.contains(&code.as_str())));
+    if !enqueued.created || was_tried {
         return Ok(false);
     }
     tx.commit().await?;

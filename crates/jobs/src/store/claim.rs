@@ -4,11 +4,10 @@ use std::collections::HashMap;
 
 use docket_core::time::Timestamp;
 use docket_db::{Error, Tx, on};
-use serde_json::json;
 
 use super::{
     jobs::{JobRow, job_columns},
-    over_list, prefer_indexes,
+    over_list, prefer_indexes, to_id_list,
 };
 use crate::{
     Job, JobId,
@@ -151,10 +150,8 @@ pub(crate) async fn take(tx: &mut Tx, ids: &[JobId], taking: Taking<'_>) -> Resu
         (id TEXT),
         concat!(") RETURNING ", job_columns!())
     );
-    let list: Vec<_> = ids.iter().map(|id| json!({ "id": id.to_string() })).collect();
-    let list = serde_json::Value::from(list).to_string();
     let rows: Vec<JobRow> = on!(&mut *tx, conn => sqlx::query_as(sql)
-        .bind(&list)
+        .bind(to_id_list(ids))
         .bind(taking.now.millis())
         .bind(taking.worker)
         .bind(taking.lease_until.millis())

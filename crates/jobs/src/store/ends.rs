@@ -4,13 +4,16 @@ use std::collections::HashSet;
 
 use docket_core::time::Timestamp;
 use docket_db::{Error, Tx, on};
-use serde_json::json;
+use serde::Serialize;
 
 use super::{
     lines::{self, AppendRow, Chunk},
-    over_list, park,
+    over_list, park, to_list,
 };
-use crate::{JobId, LogLine, decide::Ending};
+use crate::{
+    JobId, LogLine,
+    decide::{Ending, ParkedOn},
+};
 
 /// The end of one attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +38,7 @@ pub(crate) async fn apply(tx: &mut Tx, ends: &[End], now: Timestamp) -> Result<u
         tx,
         "UPDATE job
          SET state = list.state, run_after = coalesce(list.run_after, job.run_after), parked_on = list.parked_on,
-             resets = job.resets + list.lapsed, retries = job.retries + list.unavailable,
+             resets = job.resets + coalesce(list.lapsed, 0), retries = job.retries + coalesce(list.unavailable, 0),
              started_at = CASE WHEN list.state = 'queued' THEN NULL ELSE job.started_at END,
              finished_at = CASE WHEN list.state = 'queued' THEN NULL ELSE $2 END,
              error_code = list.code, error_detail = list.detail, lease_by = NULL, lease_until = NULL,
@@ -50,7 +53,7 @@ pub(crate) async fn apply(tx: &mut Tx, ends: &[End], now: Timestamp) -> Result<u
     );
     let (list, lines): (Vec<_>, Vec<_>) = ends.iter().map(|end| to_rows(end, now)).unzip();
     let ended: Vec<String> = on!(&mut *tx, conn => sqlx::query_scalar(sql)
-        .bind(serde_json::Value::from(list).to_string())
+        .bind(to_list(list))
         .bind(now.millis())
         .fetch_all(conn))?;
     let ended: HashSet<JobId> = ended
@@ -67,8 +70,34 @@ pub(crate) async fn apply(tx: &mut Tx, ends: &[End], now: Timestamp) -> Result<u
     park::unpark_after(tx, &Vec::from_iter(ended)).await
 }
 
+/// What the statement reads of an end. Most of it is absent for most ends, and then not written: both databases read what is not there as NULL.
+#[derive(Debug, Serialize)]
+struct EndRow<'a> {
+    id: JobId,
+    attempt: i64,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run_after: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parked_on: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lapsed: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unavailable: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_seq: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_seq: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_at: Option<i64>,
+}
+
 /// What the statements read of an end, and of its lines.
-fn to_rows(end: &End, now: Timestamp) -> (serde_json::Value, Option<AppendRow>) {
+fn to_rows(end: &End, now: Timestamp) -> (EndRow<'_>, Option<AppendRow>) {
     let (code, detail) = match &end.ending {
         Ending::Failed { code, detail } => (Some(code.as_str()), Some(detail)),
         Ending::Cancelled { detail } => (Some("cancelled"), Some(detail)),
@@ -81,22 +110,21 @@ fn to_rows(end: &End, now: Timestamp) -> (serde_json::Value, Option<AppendRow>) 
     };
     let waits = run_after.is_some_and(|at| at > now);
     let chunk = Chunk::of(&end.lines);
-    let id = end.id.to_string();
-    let row = json!({
-        "id": &id,
-        "attempt": end.attempt,
-        "state": end.ending.state().as_str(),
-        "run_after": run_after.map(Timestamp::millis),
-        "parked_on": waits.then(|| crate::decide::ParkedOn::Time.to_stored()),
-        "lapsed": i64::from(end.ending == Ending::Lapsed),
-        "unavailable": i64::from(matches!(end.ending, Ending::Retry { .. })),
-        "code": code,
+    let row = EndRow {
+        id: end.id,
+        attempt: end.attempt,
+        state: end.ending.state().as_str(),
+        run_after: run_after.map(Timestamp::millis),
+        parked_on: waits.then(|| ParkedOn::Time.to_stored()),
+        lapsed: (end.ending == Ending::Lapsed).then_some(1),
+        unavailable: matches!(end.ending, Ending::Retry { .. }).then_some(1),
+        code,
         // PostgreSQL refuses NUL in text, and programs print anything. The log stores JSON, where it is escaped.
-        "detail": detail.map(|detail| detail.replace('\0', "\u{2400}")),
-        "first_seq": chunk.as_ref().map(|chunk| chunk.first_seq),
-        "last_seq": chunk.as_ref().map(|chunk| chunk.last_seq),
-        "last_at": chunk.as_ref().map(|chunk| chunk.last_at),
-    });
-    let attempt = end.attempt;
+        detail: detail.map(|detail| detail.replace('\0', "\u{2400}")),
+        first_seq: chunk.as_ref().map(|chunk| chunk.first_seq),
+        last_seq: chunk.as_ref().map(|chunk| chunk.last_seq),
+        last_at: chunk.as_ref().map(|chunk| chunk.last_at),
+    };
+    let (id, attempt) = (end.id, end.attempt);
     (row, chunk.map(|chunk| AppendRow { id, attempt, chunk }))
 }

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use docket_core::time::Timestamp;
 use docket_db::{Error, Tx, execute, on};
-use serde_json::json;
+use serde::Serialize;
 use sqlx::AssertSqlSafe;
 
-use super::over_list;
+use super::{over_list, to_list};
 use crate::{Job, JobId};
 
 /// An attempt whose lease is renewed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub(crate) struct Held {
     pub(crate) id: JobId,
     pub(crate) attempt: i64,
@@ -25,11 +25,7 @@ pub(crate) async fn renew(
     held: &[Held],
     lease_until: Timestamp,
 ) -> Result<HashMap<JobId, Option<String>>, Error> {
-    let list: Vec<_> = held
-        .iter()
-        .map(|held| json!({ "id": held.id.to_string(), "attempt": held.attempt }))
-        .collect();
-    let list = serde_json::Value::from(list).to_string();
+    let list = to_list(held);
     // SQLite has one writer: nobody is in the middle of a transaction.
     let skip_locked = if tx.is_postgres() {
         " ORDER BY job.id FOR UPDATE OF job SKIP LOCKED)"

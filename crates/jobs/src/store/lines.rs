@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use docket_db::{Error, Tx, execute, on};
 use serde::Serialize;
 
-use super::{over_list, prefer_indexes, steps};
+use super::{over_list, prefer_indexes, steps, to_list};
 use crate::{JobId, JobState, LogLine, step::StepStart};
 
 /// What one attempt adds to its job's log: lines that are dense and continue it.
@@ -32,7 +32,7 @@ pub(crate) async fn append(tx: &mut Tx, appends: &[Append]) -> Result<Vec<JobId>
 pub(crate) async fn append_in(tx: &mut Tx, state: JobState, appends: &[Append]) -> Result<Vec<JobId>, Error> {
     let rows = appends.iter().filter_map(|append| {
         let chunk = Chunk::of(&append.lines)?;
-        let (id, attempt) = (append.id.to_string(), append.attempt);
+        let (id, attempt) = (append.id, append.attempt);
         Some(AppendRow { id, attempt, chunk })
     });
     let rows: Vec<AppendRow> = rows.collect();
@@ -47,16 +47,19 @@ pub(crate) async fn append_in(tx: &mut Tx, state: JobState, appends: &[Append]) 
          RETURNING job.id"
     );
     let advanced: Vec<String> = on!(&mut *tx, conn => sqlx::query_scalar(advance)
-        .bind(to_json(&rows))
+        .bind(to_list(&rows))
         .bind(state.as_str())
         .fetch_all(conn))?;
-    let advanced: HashSet<String> = advanced.into_iter().collect();
+    let advanced = advanced
+        .iter()
+        .map(|id| id.parse().map_err(Error::corrupt("job", "id", id)))
+        .collect::<Result<HashSet<JobId>, _>>()?;
     let (new, refused): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| advanced.contains(&row.id));
     insert(tx, &new).await?;
     let mut lost = Vec::new();
     for row in refused {
         if !is_stored(tx, state, &row).await? {
-            lost.push(row.id.parse().map_err(Error::corrupt("job", "id", &row.id))?);
+            lost.push(row.id);
         }
     }
     Ok(lost)
@@ -75,18 +78,14 @@ pub(super) async fn insert(tx: &mut Tx, rows: &[AppendRow]) -> Result<(), Error>
         (id TEXT, first_seq BIGINT, last_seq BIGINT, first_at BIGINT, last_at BIGINT, max_level BIGINT, lines TEXT),
         ""
     );
-    execute!(tx, sqlx::query(sql).bind(to_json(rows)))?;
+    execute!(tx, sqlx::query(sql).bind(to_list(rows)))?;
     Ok(())
-}
-
-fn to_json(rows: &[AppendRow]) -> String {
-    serde_json::to_string(rows).expect("integers and strings are JSON")
 }
 
 /// A row of `job_log`, as the statements here read it.
 #[derive(Debug, Serialize)]
 pub(super) struct AppendRow {
-    pub(super) id: String,
+    pub(super) id: JobId,
     pub(super) attempt: i64,
     #[serde(flatten)]
     pub(super) chunk: Chunk,
@@ -134,7 +133,7 @@ impl Chunk {
 async fn is_stored(tx: &mut Tx, state: JobState, row: &AppendRow) -> Result<bool, Error> {
     const SQL: &str = "SELECT log_seq FROM job WHERE id = $1 AND attempt = $2 AND state = $3";
     let stored: Option<i64> = on!(tx, conn => sqlx::query_scalar(SQL)
-        .bind(&row.id)
+        .bind(row.id.to_string())
         .bind(row.attempt)
         .bind(state.as_str())
         .fetch_optional(conn))?;

@@ -2,9 +2,9 @@
 
 use docket_core::time::Timestamp;
 use docket_db::{Error, Tx, execute};
-use serde_json::json;
+use serde::Serialize;
 
-use super::over_list;
+use super::{over_list, to_id_list, to_list};
 use crate::{JobId, decide::ParkedOn, worker::Lane};
 
 /// How many jobs whose time has come are looked at in one transaction: the rest follow in the next.
@@ -15,11 +15,15 @@ pub(crate) async fn park(tx: &mut Tx, parked: &[(JobId, ParkedOn)]) -> Result<()
     if parked.is_empty() {
         return Ok(());
     }
-    let list: Vec<_> = parked
-        .iter()
-        .map(|(id, on)| json!({ "id": id.to_string(), "parked_on": on.to_stored() }))
-        .collect();
-    let list = serde_json::Value::from(list).to_string();
+    #[derive(Serialize)]
+    struct ParkedRow {
+        id: JobId,
+        parked_on: String,
+    }
+    let list = to_list(parked.iter().map(|(id, on)| ParkedRow {
+        id: *id,
+        parked_on: on.to_stored(),
+    }));
     let park = over_list!(
         tx,
         "UPDATE job SET parked_on = list.parked_on FROM",
@@ -63,18 +67,13 @@ pub(crate) async fn unreserve(tx: &mut Tx, ids: &[JobId]) -> Result<(), Error> {
         (id TEXT),
         ")"
     );
-    execute!(tx, sqlx::query(sql).bind(to_list(ids)))?;
+    execute!(tx, sqlx::query(sql).bind(to_id_list(ids)))?;
     Ok(())
-}
-
-fn to_list(ids: &[JobId]) -> String {
-    let list: Vec<_> = ids.iter().map(|id| json!({ "id": id.to_string() })).collect();
-    serde_json::Value::from(list).to_string()
 }
 
 /// Lets whoever stands first in line be looked at, in each lane, for each lock of jobs that have left `running` or the line.
 ///
-/// Returns how many these are.
+/// Returns how many these are. Where nobody waits for any lock, which is most of the time, the first look says so.
 pub(crate) async fn unpark_after(tx: &mut Tx, left: &[JobId]) -> Result<u64, Error> {
     if left.is_empty() {
         return Ok(0);
@@ -90,13 +89,14 @@ pub(crate) async fn unpark_after(tx: &mut Tx, left: &[JobId]) -> Result<u64, Err
                             UNION ALL SELECT CAST($4 AS BIGINT), CAST($5 AS BIGINT)) AS lane
                       CROSS JOIN",
         (id TEXT),
-        "JOIN job_lock ON job_lock.job_id = list.id)"
+        "JOIN job_lock ON job_lock.job_id = list.id
+                      WHERE EXISTS (SELECT 1 FROM job WHERE state = 'queued' AND parked_on >= 'lock/' AND parked_on < 'lock0'))"
     );
     let (foreground, background) = (Lane::Foreground.priorities(), Lane::Background.priorities());
     execute!(
         tx,
         sqlx::query(sql)
-            .bind(to_list(left))
+            .bind(to_id_list(left))
             .bind(foreground.start())
             .bind(foreground.end())
             .bind(background.start())

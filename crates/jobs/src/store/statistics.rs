@@ -53,6 +53,31 @@ pub(crate) async fn count_ends(tx: &mut Tx, kind: &str, since: Timestamp) -> Res
     on!(tx, conn => sqlx::query_scalar(SQL).bind(kind).bind(since.millis()).fetch_one(conn))
 }
 
+/// Counts the ended jobs that were stored behind `after`, by kind, state and code; the code is empty where there is none.
+pub(crate) async fn count_ended(
+    tx: &mut Tx,
+    after: JobId,
+) -> Result<Vec<(String, String, String, i64)>, Error> {
+    const SQL: &str = "
+        SELECT kind, state, coalesce(error_code, '') AS code, count(*)
+        FROM job
+        WHERE id > $1 AND state IN ('succeeded', 'failed', 'cancelled')
+        GROUP BY 1, 2, 3
+        ORDER BY 1, 2, 3";
+    on!(tx, conn => sqlx::query_as(SQL).bind(after.to_string()).fetch_all(conn))
+}
+
+/// Returns when the oldest job that waits was stored, for each kind of which one waits.
+pub(crate) async fn list_oldest_waiting(tx: &mut Tx) -> Result<Vec<(String, i64)>, Error> {
+    const SQL: &str = "
+        SELECT kind, min(created_at)
+        FROM job
+        WHERE state = 'queued'
+        GROUP BY kind
+        ORDER BY kind";
+    on!(tx, conn => sqlx::query_as(SQL).fetch_all(conn))
+}
+
 #[derive(sqlx::FromRow)]
 pub(crate) struct HeldRow {
     pub(crate) name: String,

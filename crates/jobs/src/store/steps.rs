@@ -2,9 +2,9 @@
 
 use docket_core::time::Timestamp;
 use docket_db::{Error, Tx, execute, on};
-use serde_json::json;
+use serde::Serialize;
 
-use super::{lines::AppendRow, over_list};
+use super::{lines::AppendRow, over_list, to_list};
 use crate::{JobId, step::StoredStep};
 
 #[derive(sqlx::FromRow)]
@@ -30,24 +30,31 @@ pub(super) async fn insert(tx: &mut Tx, rows: &[AppendRow]) -> Result<(), Error>
         (id TEXT, first_seq BIGINT, attempt BIGINT, name TEXT, started_at BIGINT, before_at BIGINT),
         ""
     );
-    execute!(
-        tx,
-        sqlx::query(sql).bind(serde_json::Value::from(list).to_string())
-    )?;
+    execute!(tx, sqlx::query(sql).bind(to_list(list)))?;
     Ok(())
 }
 
-fn begun(rows: &[AppendRow]) -> Vec<serde_json::Value> {
+/// What the statement reads of a step that begins.
+#[derive(Debug, Serialize)]
+struct BegunRow {
+    id: JobId,
+    first_seq: i64,
+    attempt: i64,
+    name: &'static str,
+    started_at: i64,
+    before_at: i64,
+}
+
+fn begun(rows: &[AppendRow]) -> Vec<BegunRow> {
     let of_row = |row: &AppendRow| {
-        let steps = row.chunk.steps.iter().map(|(first_seq, step)| {
-            json!({
-                "id": row.id,
-                "first_seq": first_seq,
-                "attempt": row.attempt,
-                "name": step.name,
-                "started_at": step.started_at.millis(),
-                "before_at": step.before_at.millis(),
-            })
+        let (id, attempt) = (row.id, row.attempt);
+        let steps = row.chunk.steps.iter().map(move |(first_seq, step)| BegunRow {
+            id,
+            first_seq: *first_seq,
+            attempt,
+            name: step.name,
+            started_at: step.started_at.millis(),
+            before_at: step.before_at.millis(),
         });
         steps.collect::<Vec<_>>()
     };

@@ -33,11 +33,17 @@ const LAST_TRIES: u32 = 10;
 /// How many ends one transaction stores.
 const ENDS_AT_ONCE: usize = 1000;
 
+/// How many jobs of a lane one transaction claims at least, where it has so many free slots. With many slots it claims half of them: while the database
+/// works on one half, the other half runs.
+const CLAIMS_AT_ONCE: usize = 64;
+
 /// The jobs of one lane.
 #[derive(Debug)]
 struct LaneState {
     lane: Lane,
     free: usize,
+    /// How many jobs one transaction claims at most.
+    at_once: usize,
     claims: mpsc::UnboundedSender<Claim>,
 }
 
@@ -76,6 +82,7 @@ impl Dispatcher {
         self.lanes.push(LaneState {
             lane,
             free: slots,
+            at_once: CLAIMS_AT_ONCE.max(slots / 2),
             claims,
         });
         receiver
@@ -173,7 +180,7 @@ impl Dispatcher {
         let ends: Vec<End> = left.iter().filter_map(Left::end).collect();
         let freed = |lane: Lane| left.iter().filter(|left| left.lane == lane).count();
         let wanted = self.lanes.iter().map(|state| {
-            let wanted = state.free + freed(state.lane);
+            let wanted = (state.free + freed(state.lane)).min(state.at_once);
             (state.lane, if claim { wanted } else { 0 })
         });
         let wanted: Vec<(Lane, usize)> = wanted.collect();
@@ -207,7 +214,9 @@ impl Dispatcher {
             }
             left.say_stored();
         }
+        let mut more = cycle.more;
         for (lane, claimed) in self.lanes.iter_mut().zip(cycle.claimed) {
+            more |= claimed.len() == lane.at_once && claimed.len() < lane.free;
             for job in claimed {
                 lane.free -= 1;
                 self.held.insert(job.id);
@@ -219,7 +228,7 @@ impl Dispatcher {
         if cycle.unparked > 0 && self.lanes.iter().all(|lane| lane.free == 0) {
             self.jobs.signals.job_ready_elsewhere();
         }
-        if cycle.more {
+        if more {
             return Duration::ZERO;
         }
         let now = self.jobs.clock().now();

@@ -17,7 +17,8 @@ impl Progress {
         self.0.load(Ordering::Relaxed)
     }
 
-    pub(super) fn made(&self) {
+    /// Counts one more thing that was achieved.
+    pub fn made(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
