@@ -8,5 +8,7 @@ mod jobs;
 mod owners;
 mod package_sets;
 mod program;
+mod publish;
+mod screen;
 mod stand_in;
 mod terminal;
