@@ -3,6 +3,7 @@
 //! [`v1`] speaks to released clients, so its bodies and statuses are fixed by registry.md §1; everything else answers errors as problem+json.
 
 mod authority;
+mod changes;
 mod control;
 mod error;
 mod extract;
@@ -13,8 +14,10 @@ mod job_kinds;
 mod logs;
 mod metrics;
 mod openapi;
+mod package_list;
 mod packages;
 mod pages;
+mod redaction;
 mod schedules;
 mod takedown_cases;
 mod tarballs;
@@ -22,7 +25,7 @@ mod v1;
 
 use std::{io, sync::Arc, time::Duration};
 
-use axum::{Router, extract::FromRef};
+use axum::{Router, extract::FromRef, middleware::from_fn_with_state};
 use docket_db::Db;
 use docket_http::{Check, health_routes};
 use docket_index::{git::GitViews, tarballs::Tarballs};
@@ -85,7 +88,7 @@ async fn check_database(db: Db) -> Result<(), String> {
 
 /// All routes.
 pub fn router(state: ApiState) -> Router {
-    let jobs = state.jobs.clone();
+    let (jobs, redacting) = (state.jobs.clone(), state.jobs.clone());
     let ready: Check = Arc::new(move || {
         let db = jobs.db().clone();
         Box::pin(check_database(db))
@@ -98,6 +101,7 @@ pub fn router(state: ApiState) -> Router {
         .merge(openapi::routes(description.into()))
         .with_state(state)
         .merge(health_routes(ready))
+        .layer(from_fn_with_state(redacting, redaction::in_errors))
 }
 
 /// The routes that programs use, and what they say of themselves.

@@ -33,7 +33,7 @@ pub use publish::{Publication, PublishError, bootstrap, publish};
 pub use release::{Release, ReleaseError, find_release_by, release_package_set};
 pub use solver_index::{list_installable, load as load_solver_index};
 pub use store::{
-    builds::{Build, Outcome, list as list_builds},
+    builds::{Build, Outcome, list as list_builds, list_failed_jobs},
     changes::{
         Change, ChangeFile, NewChange, Repository, last_seq, list as list_changes, lock as lock_changes,
     },
@@ -48,8 +48,8 @@ pub use store::{
     pushes::{PushState, Reached, list as list_push_states},
     summaries::{
         DependantSummary, NewVersion, Summary, count as count_packages, count_dependants,
-        find as find_summary, list_dependants as list_dependant_summaries, list_new_versions,
-        list_new_versions_of,
+        find as find_summary, list as list_summaries, list_dependants as list_dependant_summaries,
+        list_new_versions, list_new_versions_of,
     },
 };
 pub use transfer::{TransferError, transfer};
