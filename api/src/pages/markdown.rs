@@ -106,8 +106,9 @@ pub(super) fn render_own_with(markdown: &str, resolve: impl Fn(&str) -> String) 
     }
     let mut text = String::new();
     html::push_html(&mut text, events.into_iter());
-    // A code block that is too wide scrolls, and who has only a keyboard must reach it.
+    // A code block that is too wide scrolls, and who has only a keyboard must reach it. A heading of a column that says nothing is none.
     text.replace("<pre>", "<pre tabindex=\"0\">")
+        .replace("<th></th>", "<td></td>")
 }
 
 /// The place of a heading, by the same rule as mdBook, so that links to it hold in both.
@@ -251,6 +252,8 @@ mod tests {
             "{html}"
         );
         assert!(html.contains("<h1 id=\"problems\">"), "{html}");
+        let html = render_own("| Key | |\n| --- | --- |\n| a | b |");
+        assert!(html.contains("<th>Key</th><td></td>"), "{html}");
         let html = render_own("## Where it is, and why\n\n## Twice\n\n## Twice");
         for place in ["where-it-is-and-why", "twice", "twice-1"] {
             assert!(html.contains(&format!("id=\"{place}\"")), "{html}");

@@ -225,3 +225,27 @@ fn what_watches_a_registry_asks_only_for_metrics_and_codes_that_exist() {
         }
     }
 }
+
+/// Files whose contents everybody may know.
+const PUBLIC: [&str; 2] = ["legal.takedown_text_file", "trustees.public_key_file"];
+
+#[test]
+fn every_secret_can_be_handed_over_as_a_credential() {
+    let units = include_str!("../../../deploy/systemd/secrets.conf");
+    let module = include_str!("../../../nix/module.nix");
+    let files = KEYS.iter().filter(|key| key.name.ends_with("_file"));
+    let paths = files
+        .map(Key::path)
+        .filter(|path| !PUBLIC.contains(&path.as_str()));
+    for path in paths {
+        let variable = format!("DOCKET__{}=%d/", path.to_uppercase().replace('.', "__"));
+        assert!(
+            units.contains(&variable),
+            "deploy/systemd/secrets.conf lacks {path}"
+        );
+        assert!(
+            module.contains(&format!("{path} = secret;")),
+            "nix/module.nix lacks {path}"
+        );
+    }
+}
