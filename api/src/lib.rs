@@ -3,6 +3,7 @@
 //! [`v1`] speaks to released clients, so its bodies and statuses are fixed by registry.md §1; everything else answers errors as problem+json.
 
 mod authority;
+mod changes;
 mod control;
 mod error;
 mod extract;
@@ -13,6 +14,7 @@ mod job_kinds;
 mod logs;
 mod metrics;
 mod openapi;
+mod package_list;
 mod packages;
 mod pages;
 mod redaction;

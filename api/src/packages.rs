@@ -342,7 +342,7 @@ fn no_such_package(name: &PackageName) -> Problem {
 }
 
 /// The value as JSON, under a tag of its content: asked again with the tag, what has not changed is not sent again.
-fn revalidated(headers: &HeaderMap, value: &impl Serialize) -> Response {
+pub(crate) fn revalidated(headers: &HeaderMap, value: &impl Serialize) -> Response {
     let text = json::to_compact(value);
     let etag = format!("\"{}\"", Sha256::of(text.as_bytes()).hex());
     let caching = [

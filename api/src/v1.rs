@@ -25,7 +25,7 @@ use utoipa_axum::{
     routes,
 };
 
-use crate::{ApiState, extract::accepts, packages};
+use crate::{ApiState, changes, extract::accepts, package_list, packages};
 
 /// The largest body of an operation, in bytes. The largest real one is a few kilobytes.
 pub(crate) const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -38,6 +38,9 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(exact(routes!(package_sets::package_sets, packages::package_sets)))
         // Not in registry.md: reads that released clients do through git.
         .routes(exact(routes!(packages::package_set)))
+        .routes(exact(routes!(package_list::list)))
+        .routes(exact(routes!(package_list::search)))
+        .routes(exact(routes!(changes::list)))
         .routes(exact(routes!(packages::package)))
         .routes(exact(routes!(packages::matrix)))
         .routes(exact(routes!(packages::version)))

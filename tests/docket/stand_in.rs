@@ -58,7 +58,7 @@ impl StandIn {
             &json!({ "name": "slug", "location": { "githubOwner": "lab", "githubRepo": "slug" } }),
         );
         stand_in.answers("GET /api/v1/packages/slug/1.2.0", 200, &slug());
-        for operation in ["unpublish", "transfer", "package-sets"] {
+        for operation in ["publish", "unpublish", "transfer", "package-sets"] {
             let route = format!("POST /api/v1/{operation}");
             stand_in.answers(&route, 200, &json!({ "jobId": "job-1" }));
         }
@@ -71,6 +71,12 @@ impl StandIn {
         self.answers_with(route, status, "", body);
     }
 
+    /// Sets an answer that is not JSON.
+    pub(crate) fn answers_text(&self, route: &str, text: &str) {
+        let answer = (200, String::new(), text.to_owned());
+        self.answers.lock().unwrap().insert(route.to_owned(), answer);
+    }
+
     /// Sets the answer of a route, or of a route with this query, with lines for its head.
     pub(crate) fn answers_with(&self, route: &str, status: u16, head: &str, body: &Value) {
         let answer = (status, head.to_owned(), body.to_string());
@@ -79,12 +85,16 @@ impl StandIn {
 
     /// Sets how the job ends.
     pub(crate) fn job_ends(&self, success: bool) {
-        let line = json!({ "seq": 1, "timestamp": "2026-08-18T07:02:11.004Z", "level": "NOTICE", "message": "looked at it" });
-        self.answers(
-            "GET /api/v1/jobs/job-1/logs",
-            200,
-            &json!({ "lines": [line], "next": 1, "finished": true, "success": success }),
-        );
+        self.log_is(&json!({ "lines": [log_line()], "next": 1, "finished": true, "success": success }));
+    }
+
+    /// Lets the job go on until [`StandIn::job_ends`].
+    pub(crate) fn job_runs(&self) {
+        self.log_is(&json!({ "lines": [log_line()], "next": 1, "finished": false }));
+    }
+
+    fn log_is(&self, page: &Value) {
+        self.answers("GET /api/v1/jobs/job-1/logs", 200, page);
     }
 
     /// The requests with this method that came so far.
@@ -101,6 +111,11 @@ impl StandIn {
         assert_eq!(posts.len(), 1, "{posts:?}");
         posts[0].clone()
     }
+}
+
+/// What the job writes.
+fn log_line() -> Value {
+    json!({ "seq": 1, "timestamp": "2026-08-18T07:02:11.004Z", "level": "NOTICE", "message": "looked at it" })
 }
 
 /// `slug` 1.2.0: one package breaks without it, one does not.

@@ -17,6 +17,7 @@ pub(crate) struct Terminal {
     keyboard: ChildStdin,
     screen: Receiver<Vec<u8>>,
     seen: String,
+    written: Vec<u8>,
 }
 
 impl Terminal {
@@ -25,15 +26,20 @@ impl Terminal {
         Self::start(server, &args)
     }
 
-    /// `docket` with these arguments.
+    /// `docket` with these arguments, on a terminal that can do nothing special.
     pub(crate) fn start(server: &StandIn, args: &str) -> Self {
+        Self::of_kind("dumb", server, args)
+    }
+
+    /// `docket` with these arguments, on a terminal of this kind.
+    pub(crate) fn of_kind(kind: &str, server: &StandIn, args: &str) -> Self {
         let program = docket(server, &[]);
         let line = format!("{} {args}", program.get_program().to_str().unwrap());
         let mut child = Command::new("script")
             .args(["--quiet", "--return", "--command", &line, "/dev/null"])
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("TERM", "dumb")
+            .env("TERM", kind)
             .env("DOCKET_URL", &server.url)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -54,6 +60,7 @@ impl Terminal {
             child,
             screen: receiver,
             seen: String::new(),
+            written: Vec::new(),
         }
     }
 
@@ -68,7 +75,7 @@ impl Terminal {
             }
             let left = DEADLINE.saturating_sub(start.elapsed());
             match self.screen.recv_timeout(left) {
-                Ok(bytes) => self.seen.push_str(&String::from_utf8_lossy(&bytes)),
+                Ok(bytes) => self.take(&bytes),
                 Err(_) => panic!("waited in vain for \"{text}\"; last seen:\n{}", self.seen),
             }
         }
@@ -79,10 +86,23 @@ impl Terminal {
         self
     }
 
-    pub(crate) fn code(mut self) -> Option<i32> {
+    fn take(&mut self, bytes: &[u8]) {
+        self.written.extend_from_slice(bytes);
+        self.seen.push_str(&String::from_utf8_lossy(bytes));
+    }
+
+    pub(crate) fn code(self) -> Option<i32> {
+        self.ends().1
+    }
+
+    /// Waits for the end, and returns everything that was written, with the exit code.
+    pub(crate) fn ends(mut self) -> (String, Option<i32>) {
         // Whatever is still to come has to go somewhere.
-        while self.screen.recv().is_ok() {}
-        self.child.wait().unwrap().code()
+        while let Ok(bytes) = self.screen.recv() {
+            self.take(&bytes);
+        }
+        let written = String::from_utf8(self.written).unwrap();
+        (written, self.child.wait().unwrap().code())
     }
 }
 

@@ -93,6 +93,27 @@ fn publishing_follows_the_log_and_exits_with_0() {
 }
 
 #[test]
+fn what_the_registry_holds_is_found_and_verified() {
+    let registry = Registry::start();
+    let demo = demo(&registry);
+    demo.push();
+    registry
+        .docket(&["publish", demo.work().to_str().unwrap()])
+        .expect_code(0);
+    let found = registry.docket(&["search", "demo", "--json"]).expect_code(0);
+    assert_eq!(json_lines(&found.out)[0]["version"], "1.0.0");
+    registry
+        .docket(&["info", "demo"])
+        .expect_code(0)
+        .expect("prelude >=6.0.0 <7.0.0")
+        .expect("spago install demo");
+    registry
+        .docket(&["verify", "--all"])
+        .expect_code(0)
+        .expect("all is as it should be");
+}
+
+#[test]
 fn a_publish_that_fails_says_why_exits_with_1_and_can_be_repeated() {
     let registry = Registry::start();
     let demo = demo(&registry);

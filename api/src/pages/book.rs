@@ -39,6 +39,7 @@ static SOURCES: &[Source] = &[
     source!("how-to/github.md"),
     source!("how-to/compilers.md"),
     source!("reference/configuration.md"),
+    source!("command-line.md"),
     source!("reference/docketd.md"),
     source!("reference/docket.md"),
     source!("reference/api.md"),

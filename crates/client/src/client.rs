@@ -74,6 +74,11 @@ impl Client {
         format!("{}/logs/{job}", self.server())
     }
 
+    /// Returns the address of the page that shows a package to people.
+    pub fn package_page(&self, name: &PackageName) -> String {
+        format!("{}/packages/{name}", self.server())
+    }
+
     /// Returns up to 100 jobs, without their logs.
     ///
     /// # Errors

@@ -60,6 +60,8 @@ pub enum Error {
     Refused {
         /// The status of the answer.
         status: StatusCode,
+        /// The code of `docs/problems.md`, if the server gives one.
+        code: Option<String>,
         /// What the body says, if it says something.
         message: Option<String>,
     },
@@ -123,11 +125,33 @@ impl Error {
                 break;
             }
         }
+        let body = String::from_utf8_lossy(&body);
         Error::Refused {
             status,
-            message: refusal_message(&kind, &String::from_utf8_lossy(&body)),
+            code: refusal_code(&kind, &body),
+            message: refusal_message(&kind, &body),
         }
     }
+}
+
+/// Finds the code in the body of a refusal: the end of its `type`, such as `/docs/problems#not-found`.
+fn refusal_code(content_type: &str, body: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Problem {
+        #[serde(rename = "type")]
+        kind: String,
+    }
+
+    if !content_type.contains("json") {
+        return None;
+    }
+    let problem: Problem = serde_json::from_str(body).ok()?;
+    let (_, code) = problem.kind.rsplit_once('#')?;
+    let fits = (1..=100).contains(&code.len())
+        && code
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    fits.then(|| code.to_owned())
 }
 
 /// Finds the sentence for people in the body of a refusal.
@@ -166,6 +190,18 @@ mod tests {
             refusal_message("application/problem+json", body).as_deref(),
             Some("Invalid package name: Demo has a capital")
         );
+    }
+
+    #[test]
+    fn the_code_of_a_problem_document_is_at_the_end_of_its_type() {
+        let code = |kind: &str| {
+            refusal_code("application/problem+json", &format!(r#"{{"type":"{kind}"}}"#)).unwrap_or_default()
+        };
+        assert_eq!(code("/docs/problems#not-found"), "not-found");
+        for kind in ["about:blank", "/docs/problems#", "/x#Not found", "/x#a;b"] {
+            assert_eq!(code(kind), "", "{kind}");
+        }
+        assert_eq!(refusal_code("text/plain", r#"{"type":"/x#a"}"#), None);
     }
 
     #[test]

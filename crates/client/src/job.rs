@@ -100,6 +100,9 @@ pub struct Job {
     /// Who asked for it, where not everybody may.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actor: Option<Actor>,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<JobError>,
     /// What was asked for.
     pub payload: Value,
     /// Lines of its log; at most 100 by this route.
@@ -107,6 +110,15 @@ pub struct Job {
     /// Fields newer than this client.
     #[serde(flatten)]
     pub more: Map<String, Value>,
+}
+
+/// Why a job failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobError {
+    /// The code of `docs/problems.md`.
+    pub code: String,
+    /// What it means in this case, for people.
+    pub message: String,
 }
 
 /// Who asked for a job.

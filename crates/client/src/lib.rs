@@ -10,6 +10,7 @@ mod follow;
 mod job;
 mod log;
 mod operations;
+mod packages;
 mod reads;
 pub mod tls;
 
@@ -17,7 +18,8 @@ pub use client::Client;
 pub use control::{JobKind, Why};
 pub use error::Error;
 pub use follow::{Event, Follow, Pace};
-pub use job::{Actor, Job, JobFilter, JobId, JobIdError, JobLogLine, JobPage, LogFilter, Order};
+pub use job::{Actor, Job, JobError, JobFilter, JobId, JobIdError, JobLogLine, JobPage, LogFilter, Order};
 pub use log::{Level, LevelError, LogLine, LogPage, LogWish, Outcome};
 pub use operations::{Accepted, Operation};
+pub use packages::{PackagePage, PackageSummary};
 pub use reads::{Dependant, Package, PackageSetSummary, PackageVersion, Schedule};

@@ -4,7 +4,10 @@
 
 use std::net::IpAddr;
 
+use docket_core::digest::Sha256;
 use docket_core::location::Location;
+use docket_core::manifest::Manifest;
+use docket_core::metadata::Metadata;
 use docket_core::name::PackageName;
 use docket_core::package_set::PackageSet;
 use docket_core::time::{Date, Timestamp};
@@ -42,13 +45,31 @@ pub struct PackageVersion {
     pub status: String,
     /// When it was published.
     pub published_time: Timestamp,
+    /// When it was taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unpublished_time: Option<Timestamp>,
+    /// Why it was taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The size of the tarball.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// The digest of the tarball.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<Sha256>,
+    /// The compilers it is known to compile with.
+    #[serde(default)]
+    pub compilers: Vec<Version>,
+    /// What it says of itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<Manifest>,
     /// The versions whose manifests allow this one.
     #[serde(default)]
     pub dependants: Vec<Dependant>,
     /// The package sets that hold it.
     #[serde(default)]
     pub package_sets: Vec<Version>,
-    /// Compilers, manifest, and fields newer than this client.
+    /// Fields newer than this client.
     #[serde(flatten)]
     pub more: Map<String, Value>,
 }
@@ -156,6 +177,37 @@ impl Client {
     pub async fn get_package(&self, name: &PackageName) -> Result<Package, Error> {
         let what = format!("package {name}");
         self.get(self.route(&["packages", name.as_str()]), &what).await
+    }
+
+    /// Returns what the registry knows about a package beyond its manifests.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] when there is none of that name.
+    pub async fn get_metadata(&self, name: &PackageName) -> Result<Metadata, Error> {
+        let what = format!("package {name}");
+        self.get(self.route(&["packages", name.as_str()]), &what).await
+    }
+
+    /// Returns the file of a package in the manifest index, one manifest in each line; `None` when it has none.
+    ///
+    /// # Errors
+    ///
+    /// When the server does not answer.
+    pub async fn find_index_file(&self, name: &PackageName) -> Result<Option<String>, Error> {
+        let path = docket_core::manifest_index::path(name);
+        let segments: Vec<&str> = std::iter::once("index").chain(path.split('/')).collect();
+        match self.send(self.http.get(self.address(&segments))).await {
+            Ok(response) => {
+                let text = response.text().await;
+                Ok(Some(text.map_err(|cause| self.unreachable(cause.without_url()))?))
+            }
+            Err(Error::Refused {
+                status: StatusCode::NOT_FOUND,
+                ..
+            }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Returns a version of a package.

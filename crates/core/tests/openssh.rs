@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use docket_core::operation::Signed;
+use docket_core::owner::Owner;
 use docket_core::signature::{
     Candidates, Claims, ClaimsError, Form, NAMESPACE, Policy, PrivateKey, PrivateKeyError, PublicKey,
     SignatureError, authorise,
@@ -238,6 +239,51 @@ fn a_fingerprint_is_the_one_that_ssh_keygen_prints() {
     );
     assert_eq!(keygen.private().public_key(), Ok(keygen.public()));
     assert_eq!(keygen.public().comment(), Some("me@example.org"));
+}
+
+/// `ssh-keygen` reads the keys that we make, and asks for their passphrase.
+#[test]
+fn a_key_that_is_made_here_is_one_for_ssh_keygen_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = PrivateKey::ed25519(&[7; 32], "me@example.org").unwrap();
+    let encrypted = key.encrypt("sesame", [1; 16], [2; 4]).unwrap();
+    assert!(encrypted.is_encrypted() && encrypted.encrypt("sesame", [1; 16], [2; 4]).is_err());
+    assert_eq!(
+        encrypted.decrypt("sesame").unwrap().public_key(),
+        key.public_key()
+    );
+    for (name, key, passphrase) in [("plain", &key, ""), ("encrypted", &encrypted, "sesame")] {
+        let file = folder.path().join(name);
+        std::fs::write(&file, key.to_openssh().unwrap()).unwrap();
+        std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        let read = |passphrase: &str| {
+            let mut keygen = Command::new("ssh-keygen");
+            keygen
+                .args(["-y", "-P", passphrase, "-f"])
+                .arg(&file)
+                .output()
+                .unwrap()
+        };
+        let public = String::from_utf8(read(passphrase).stdout).unwrap();
+        assert_eq!(
+            public.parse::<PublicKey>().unwrap(),
+            PrivateKey::ed25519(&[7; 32], "").unwrap().public_key().unwrap(),
+            "{name}"
+        );
+        assert_eq!(read("barley").status.success(), name == "plain");
+    }
+    assert!(PrivateKey::ed25519(&[7; 32], "me\nssh-rsa AAAA").is_err());
+}
+
+#[test]
+fn a_key_is_an_owner_as_manifests_name_it() {
+    for (kind, bits) in KINDS {
+        let key = Keygen::new(kind, bits).public();
+        let owner = Owner::from(&key);
+        assert_eq!(owner.id.as_deref(), Some("me@example.org"));
+        assert_eq!(owner.keytype, key.kind());
+        assert_eq!(PublicKey::try_from(&owner), Ok(key));
+    }
 }
 
 #[test]

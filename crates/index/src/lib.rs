@@ -48,8 +48,8 @@ pub use store::{
     pushes::{PushState, Reached, list as list_push_states},
     summaries::{
         DependantSummary, NewVersion, Summary, count as count_packages, count_dependants,
-        find as find_summary, list_dependants as list_dependant_summaries, list_new_versions,
-        list_new_versions_of,
+        find as find_summary, list as list_summaries, list_dependants as list_dependant_summaries,
+        list_new_versions, list_new_versions_of,
     },
 };
 pub use transfer::{TransferError, transfer};

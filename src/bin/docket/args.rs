@@ -1,17 +1,24 @@
 //! The command line.
 
+mod author;
 mod job;
+mod package;
+mod program;
 
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::{ArgGroup, Parser, Subcommand};
+use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
 use docket_core::location::{Location, LocationError};
 use docket_core::name::PackageName;
 use docket_core::text::Reason;
 use docket_core::version::Version;
 
+pub(crate) use crate::annotate::Annotations;
+pub(crate) use author::{Init, Key, KeyGenerate};
 pub(crate) use job::{Job, JobKindLimit, JobList, JobLogs, JobRetry, MaxRunning, OneJob, OneKind};
+pub(crate) use package::{Info, NameMaybeVersion, Owner, OwnerChange, Search, Verify};
+pub(crate) use program::{Completions, Explain, Man};
 
 /// The command line of `docket`.
 #[derive(Debug, Parser)]
@@ -21,7 +28,7 @@ pub(crate) use job::{Job, JobKindLimit, JobList, JobLogs, JobRetry, MaxRunning, 
     about = "Publishes packages and shows what the registry does with them",
     max_term_width = 100,
     after_help = "Exit codes: 0 done; 1 the job failed, or the registry could not be asked; 2 wrong usage; 130 interrupted.\n\
-                  Colours are used on a terminal unless NO_COLOR is set."
+                  Colours are used on a terminal unless NO_COLOR is set or --color says otherwise."
 )]
 pub(crate) struct Args {
     /// Address of the registry
@@ -40,13 +47,33 @@ pub(crate) struct Args {
     #[arg(long, global = true)]
     pub json: bool,
 
+    /// When to use colours
+    #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
+    pub color: Colour,
+
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Also in a file or a pipe.
+    Always,
+    /// Nowhere.
+    Never,
 }
 
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Write the first manifest of a package
+    ///
+    /// Asks for name, version, licence and location, and offers what it can guess from the directory, its git repository and its
+    /// spago.yaml. Never overwrites a purs.json.
+    Init(Init),
     /// Publish a version of a package and follow the job to its end
     ///
     /// Reads purs.json or spago.yaml in DIR for the name, the version and the location of the package. The registry fetches
@@ -62,6 +89,23 @@ pub(crate) enum Command {
     ///
     /// With the key of an owner. Versions that are published stay as they are. Shows first what changes, and asks.
     Transfer(Transfer),
+    /// Make and list the keys that own packages
+    #[command(subcommand)]
+    Key(Key),
+    /// Show and change who owns a package
+    ///
+    /// Owners may take versions back and move the package. They stand in its manifest.
+    #[command(subcommand)]
+    Owner(Owner),
+    /// Look packages up by words
+    Search(Search),
+    /// Show what the registry knows about a package
+    Info(Info),
+    /// Check what the registry holds
+    ///
+    /// Fetches tarballs and compares them with their recorded size and digest, and compares what the server says with its git repositories.
+    /// The exit code is 0 only if all is as it should be.
+    Verify(Verify),
     /// Show package sets, and ask for the next one
     #[command(subcommand)]
     PackageSet(PackageSet),
@@ -71,6 +115,12 @@ pub(crate) enum Command {
     /// Show what the registry is doing and has done, and change what waits
     #[command(subcommand)]
     Job(Job),
+    /// Explain a code with which a job ended or a request was refused
+    Explain(Explain),
+    /// Print a script that lets a shell complete this program's command lines
+    Completions(Completions),
+    /// Print the manual page of this program, or write those of all its commands
+    Man(Man),
     /// Ask for what an issue on GitHub asks for, and answer there
     ///
     /// For workflows: run it for each issue that is opened and each comment that is written. Reads JSON, an issue form or a
@@ -266,6 +316,10 @@ pub(crate) struct Publish {
     /// Return as soon as the registry has taken the job
     #[arg(long)]
     pub no_wait: bool,
+
+    /// On failure, say in the way of this service where in the source it lies
+    #[arg(long, value_name = "SERVICE")]
+    pub annotations: Option<Annotations>,
 
     /// Directory of the package
     #[arg(value_name = "DIR", default_value = ".")]

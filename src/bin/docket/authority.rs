@@ -222,9 +222,13 @@ async fn ssh_keygen(file: &Path, payload: &str) -> Result<String, Failure> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// From the operating system, by way of the TLS library that is here anyway.
-fn random() -> Result<[u8; 16], Failure> {
-    let mut bytes = [0; 16];
+/// Returns random bytes of the operating system, by way of the TLS library that is here anyway.
+///
+/// # Errors
+///
+/// When it gives none.
+pub(crate) fn random<const BYTES: usize>() -> Result<[u8; BYTES], Failure> {
+    let mut bytes = [0; BYTES];
     rustls::crypto::ring::default_provider()
         .secure_random
         .fill(&mut bytes)

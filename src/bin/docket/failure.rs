@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 use std::process::{ExitCode, ExitStatus};
 
-use docket_client::{Error, JobId};
+use docket_client::{Error, JobError, JobId};
 use docket_core::location::Location;
 use docket_core::name::PackageName;
+use docket_core::signature::KeyError;
+
+use crate::explain;
 
 /// The end of a command that went wrong.
 #[derive(Debug, thiserror::Error)]
@@ -125,11 +128,117 @@ pub(crate) enum Failure {
         /// The package.
         name: PackageName,
     },
+    /// Nothing has this code.
+    #[error("no problem has the code {code:?}")]
+    NoSuchCode {
+        /// The code asked for.
+        code: String,
+        /// Codes that are much like it.
+        close: Vec<&'static str>,
+    },
+    /// A file is there that must not be overwritten.
+    #[error("{} is there already", .file.display())]
+    Exists {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Something has to be asked, and nobody answers.
+    #[error("nobody is there to say {what}")]
+    NobodyAnswers {
+        /// What is asked.
+        what: &'static str,
+        /// What to do instead.
+        advice: &'static str,
+    },
+    /// Something of a manifest cannot be guessed.
+    #[error("the {what} cannot be guessed{}", because(.problem))]
+    Unguessed {
+        /// The field.
+        what: &'static str,
+        /// What is wrong with the guess, if there was one.
+        problem: Option<String>,
+    },
+    /// A dependency has no version that could be depended on.
+    #[error("no version of {name} can be installed")]
+    NoVersion {
+        /// The dependency.
+        name: PackageName,
+    },
+    /// This account has no home.
+    #[error("this account has no home directory")]
+    NoHome,
+    /// What should be a public key is none.
+    #[error("{} is not a public key that can own packages", .file.display())]
+    PublicKey {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        #[source]
+        cause: KeyError,
+    },
+    /// The manifest names the owner already.
+    #[error("the manifest of {name} names {key} already")]
+    OwnerAlready {
+        /// The package.
+        name: PackageName,
+        /// The fingerprint.
+        key: String,
+    },
+    /// The manifest does not name the owner.
+    #[error("{} names no owner {key:?}", .file.display())]
+    NoSuchOwner {
+        /// As it was named.
+        key: String,
+        /// The manifest.
+        file: PathBuf,
+    },
+    /// The manifest is that of another package.
+    #[error("{} is the manifest of {found}, not of {wanted}", .file.display())]
+    OtherPackage {
+        /// The manifest.
+        file: PathBuf,
+        /// Whose it is.
+        found: PackageName,
+        /// Whose was wanted.
+        wanted: PackageName,
+    },
+    /// There is no git.
+    #[error("git could not be started, which fetches the repositories of the registry")]
+    NoGit {
+        /// What the system said.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// A repository could not be cloned.
+    #[error("{address} could not be cloned: {said}")]
+    Clone {
+        /// The repository.
+        address: String,
+        /// What git said.
+        said: String,
+    },
+    /// The registry does not hold what it says.
+    #[error("{count} {} not as it should be", if *.count == 1 { "thing is" } else { "things are" })]
+    Differs {
+        /// How many findings there are.
+        count: usize,
+    },
+    /// A file cannot be written.
+    #[error("{} cannot be written", .file.display())]
+    Unwritable {
+        /// The file.
+        file: PathBuf,
+        /// What the system said.
+        #[source]
+        cause: std::io::Error,
+    },
     /// The job ended without success.
-    #[error("job {job} failed; the log above says why")]
+    #[error("job {job} failed{}; the log above says why", with(.error))]
     JobFailed {
         /// The job.
         job: JobId,
+        /// Why, as far as the server says it.
+        error: Option<JobError>,
         /// What to do now.
         advice: &'static str,
     },
@@ -148,17 +257,44 @@ pub(crate) enum Failure {
     Output(#[from] std::io::Error),
 }
 
+fn with(error: &Option<JobError>) -> String {
+    error
+        .as_ref()
+        .map(|error| format!(" with {}", error.code))
+        .unwrap_or_default()
+}
+
+fn because(problem: &Option<String>) -> String {
+    problem
+        .as_ref()
+        .map(|problem| format!(": {problem}"))
+        .unwrap_or_default()
+}
+
 impl Failure {
     /// Returns what ends the process: see the help text of `docket`.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Failure::Registry(Error::Address { .. })
+            | Failure::NoSuchCode { .. }
             | Failure::NamedTwice { .. }
             | Failure::NoAuthority
             | Failure::Restricted => ExitCode::from(2),
             Failure::Interrupted { .. } => ExitCode::from(130),
             _ => ExitCode::FAILURE,
         }
+    }
+
+    /// Returns the code under which `docket explain` tells more.
+    pub(crate) fn code(&self) -> Option<&str> {
+        match self {
+            Failure::Registry(Error::Refused { code, .. }) => code.as_deref(),
+            Failure::JobFailed { error, .. } => error.as_ref().map(|error| error.code.as_str()),
+            Failure::NoManifest { .. } => Some("manifest-missing"),
+            Failure::Manifest { .. } => Some("manifest-invalid"),
+            _ => None,
+        }
+        .filter(|code| explain::knows(code))
     }
 
     /// Returns what the person at the keyboard can do, where we know it.
@@ -204,6 +340,37 @@ impl Failure {
             Failure::BowerOnly { .. } => {
                 Some("Add a purs.json or a spago.yaml; they hold name, version and location.".to_owned())
             }
+            Failure::NoSuchCode { close, .. } if close.is_empty() => {
+                Some("`docket explain` lists all codes.".to_owned())
+            }
+            Failure::NoSuchCode { close, .. } => Some(format!(
+                "Is it {}? `docket explain` lists all codes.",
+                close.join(", or ")
+            )),
+            Failure::Exists { .. } => Some("Remove it first, or name another place.".to_owned()),
+            Failure::NobodyAnswers { advice, .. } => Some((*advice).to_owned()),
+            Failure::Unguessed { .. } => Some("Without --yes you are asked for it.".to_owned()),
+            Failure::NoVersion { .. } => {
+                Some("Take it out of the dependencies, or give it a range of your own in spago.yaml.".to_owned())
+            }
+            Failure::NoHome => Some("Set HOME, or name a file.".to_owned()),
+            Failure::PublicKey { .. } => {
+                Some("Name the `.pub` file of a key; `docket key list` shows yours.".to_owned())
+            }
+            Failure::OwnerAlready { .. } => Some("There is nothing to do.".to_owned()),
+            Failure::NoSuchOwner { .. } => Some(
+                "Name a public key file, a fingerprint (SHA256:…) or the remark behind the key, as the manifest has it."
+                    .to_owned(),
+            ),
+            Failure::OtherPackage { .. } => Some("Name the directory of the package with --dir DIR.".to_owned()),
+            Failure::NoGit { .. } => Some("Install git, or leave the repositories out with --no-git.".to_owned()),
+            Failure::Clone { .. } => {
+                Some("Name another place with --git URL, or leave the repositories out with --no-git.".to_owned())
+            }
+            Failure::Differs { .. } => Some(
+                "Tell the operator of the registry, who sees more with `docketd doctor`; do not use what differs.".to_owned(),
+            ),
+            Failure::Unwritable { .. } => Some("Is the path right, and may you write there?".to_owned()),
             Failure::Manifest { .. } => Some("Change it, commit, tag and push, then publish again.".to_owned()),
             Failure::JobFailed { advice, .. } => Some((*advice).to_owned()),
             #[cfg(feature = "forward-issue")]

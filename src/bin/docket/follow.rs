@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use docket_client::{Client, Event, JobId, Level, LogLine, LogWish};
+use docket_client::{Client, Event, JobError, JobId, Level, LogFilter, LogLine, LogWish};
 use docket_core::time::Timestamp;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -116,20 +116,38 @@ pub(crate) async fn follow(client: &Client, watch: Watch, out: &Printer) -> Resu
             }
             Event::Ended(outcome) => {
                 progress.clear();
+                let error = match outcome.success {
+                    true => None,
+                    false => error_of(client, &watch.job).await,
+                };
                 if out.json() {
-                    out.object(&serde_json::json!({ "finished": true, "success": outcome.success }))?;
+                    let mut end = serde_json::json!({ "finished": true, "success": outcome.success });
+                    if let Some(error) = &error {
+                        end["error"] = serde_json::json!(error);
+                    }
+                    out.object(&end)?;
                 }
                 return if outcome.success {
                     Ok(())
                 } else {
                     Err(Failure::JobFailed {
                         job: watch.job,
+                        error,
                         advice: watch.advice,
                     })
                 };
             }
         }
     }
+}
+
+/// Asks why a job failed. The log has said it, so nothing is lost when there is no answer.
+async fn error_of(client: &Client, job: &JobId) -> Option<JobError> {
+    let filter = LogFilter {
+        level: Level::Error,
+        ..LogFilter::default()
+    };
+    client.get_job(job, &filter).await.ok()?.error
 }
 
 /// A line at the bottom of the terminal that says what is going on and since when; nothing in a pipe.

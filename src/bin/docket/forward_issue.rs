@@ -86,6 +86,7 @@ pub(crate) async fn run(registry: Client, args: args::ForwardIssue, out: &Printe
         Watched::Ended { success: true } => Ok(job.thread.close().await.map_err(Trouble::from)?),
         Watched::Ended { success: false } => Err(Failure::JobFailed {
             job: job.id,
+            error: None,
             advice: "The issue says so too, and stays open.",
         }),
         Watched::StillRunning => Err(Trouble::StillRunning.into()),

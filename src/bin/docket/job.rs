@@ -12,7 +12,7 @@ use crate::args;
 use crate::failure::Failure;
 use crate::follow::{Watch, follow};
 use crate::print::Printer;
-use crate::safe::{harmless, harmless_line};
+use crate::safe::harmless_line;
 
 /// Lines fetched at once.
 const PAGE_LINES: u32 = 500;
@@ -126,12 +126,11 @@ async fn show_job(client: &Client, id: &JobId, out: &Printer) -> Result<(), Fail
     if let (false, Some(line)) = (job.success, job.logs.first()) {
         rows.push(("error", line.message.trim_end().to_owned()));
     }
-    for (title, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
-        out.text(&format!(
-            "{title:<10} {}",
-            harmless(value).replace('\n', &format!("\n{:11}", ""))
-        ))?;
+    if let Some(error) = &job.error {
+        rows.push(("code", error.code.clone()));
     }
+    rows.retain(|(_, value)| !value.is_empty());
+    out.rows(&rows)?;
     out.note(&format!("read its log with `docket job logs {id}`"));
     Ok(())
 }

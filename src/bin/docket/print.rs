@@ -3,20 +3,23 @@
 use std::error::Error;
 use std::io::{self, IsTerminal, Write};
 
+use console::Term;
 use docket_client::{Level, LogLine};
 use docket_core::time::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::args::Colour;
 use crate::failure::Failure;
-use crate::safe::harmless;
+use crate::safe::{harmless, harmless_json};
+use crate::table::Table;
 
 /// Columns that time and level take in front of a log line on a terminal, and so the indent of its further lines.
 const TERMINAL_INDENT: usize = 20;
 /// The same in a pipe.
 const PIPE_INDENT: usize = 32;
 
-/// Prints for people or for programs.
+/// Prints for people or for programs. Whatever is printed may be the text of others, and is made harmless here.
 #[derive(Debug)]
 pub(crate) struct Printer {
     json: bool,
@@ -24,20 +27,31 @@ pub(crate) struct Printer {
     terminal: bool,
     colour: bool,
     colour_errors: bool,
+    /// Columns of the terminal.
+    width: Option<usize>,
 }
 
 impl Printer {
     /// Looks at the terminal and at `NO_COLOR`.
-    pub(crate) fn new(json: bool) -> Self {
+    pub(crate) fn new(json: bool, colour: Colour) -> Self {
         // An empty NO_COLOR counts as not set, see https://no-color.org.
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
             && std::env::var_os("TERM").is_none_or(|value| value != "dumb");
+        let decide = |is_terminal: bool| match colour {
+            Colour::Auto => wanted && is_terminal,
+            Colour::Always => true,
+            Colour::Never => false,
+        };
         let terminal = io::stdout().is_terminal();
         Self {
             json,
             terminal,
-            colour: wanted && terminal,
-            colour_errors: wanted && io::stderr().is_terminal(),
+            colour: decide(terminal),
+            colour_errors: decide(io::stderr().is_terminal()),
+            width: Term::stdout()
+                .size_checked()
+                .map(|(_, columns)| usize::from(columns))
+                .filter(|columns| terminal && *columns > 0),
         }
     }
 
@@ -53,14 +67,50 @@ impl Printer {
 
     /// Prints one JSON object on a line of its own.
     pub(crate) fn object(&self, value: &impl Serialize) -> io::Result<()> {
-        let mut text = serde_json::to_string(value).expect("our own types have string keys");
-        text.push('\n');
-        self.write(&text)
+        let text = serde_json::to_string(value).expect("our own types have string keys");
+        self.write(&format!("{}\n", harmless_json(&text)))
     }
 
-    /// Prints text for people, as it is.
+    /// Prints text for people.
     pub(crate) fn text(&self, text: &str) -> io::Result<()> {
-        self.write(&format!("{text}\n"))
+        self.write(&format!("{}\n", harmless(text)))
+    }
+
+    /// Prints a line that stands above others.
+    pub(crate) fn heading(&self, text: &str) -> io::Result<()> {
+        self.write(&format!("{}\n", self.bold(&harmless(text))))
+    }
+
+    /// Prints titles and what stands behind them; a value of several lines stays in its column.
+    pub(crate) fn rows(&self, rows: &[(&str, String)]) -> io::Result<()> {
+        let width = rows
+            .iter()
+            .map(|(title, _)| title.len())
+            .max()
+            .unwrap_or_default();
+        rows.iter().try_for_each(|(title, value)| {
+            let value = harmless(value).replace('\n', &format!("\n{:width$}  ", ""));
+            self.write(&format!(
+                "{}  {value}\n",
+                self.dim(&format!("{title:width$}"), self.colour)
+            ))
+        })
+    }
+
+    /// Prints a table: on a terminal, its last column is cut where the screen ends.
+    pub(crate) fn table(&self, table: &Table) -> io::Result<()> {
+        let mut lines = table.lines(self.width).into_iter();
+        if let Some(head) = lines.next() {
+            self.write(&format!("{}\n", self.bold(&head)))?;
+        }
+        lines.try_for_each(|line| self.write(&format!("{line}\n")))
+    }
+
+    /// Prints a file that programs read: a completion script, a manual page.
+    pub(crate) fn bytes(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(bytes)?;
+        stdout.flush()
     }
 
     /// Prints a log line, in whichever form was asked for.
@@ -68,7 +118,10 @@ impl Printer {
         if self.json {
             self.object(line)
         } else {
-            self.text(&self.plain_line(line.timestamp, line.level, &line.message))
+            self.write(&format!(
+                "{}\n",
+                self.plain_line(line.timestamp, line.level, &line.message)
+            ))
         }
     }
 
@@ -76,14 +129,14 @@ impl Printer {
     pub(crate) fn note(&self, text: &str) {
         if !self.json {
             // Whoever closed standard error does not want to know.
-            let _ = writeln!(io::stderr(), "{}", self.dim(text, self.colour_errors));
+            let _ = writeln!(io::stderr(), "{}", self.dim(&harmless(text), self.colour_errors));
         }
     }
 
     /// Shows people what they are about to do, on standard error.
     pub(crate) fn show(&self, text: &str) {
         if !self.json {
-            let _ = writeln!(io::stderr(), "{text}");
+            let _ = writeln!(io::stderr(), "{}", harmless(text));
         }
     }
 
@@ -95,11 +148,34 @@ impl Printer {
     /// Asks for a yes; everything else is a no.
     pub(crate) fn ask(&self, question: &str) -> io::Result<bool> {
         let mut stderr = io::stderr();
-        write!(stderr, "{question} [y/N] ")?;
+        write!(stderr, "{} [y/N] ", harmless(question))?;
         stderr.flush()?;
+        Ok(matches!(self.answer()?.to_lowercase().as_str(), "y" | "yes"))
+    }
+
+    /// Asks for a line of text; an empty one means what is offered.
+    pub(crate) fn ask_for(&self, question: &str, offered: &str) -> io::Result<String> {
+        let mut stderr = io::stderr();
+        let offer = match offered {
+            "" => String::new(),
+            offered => format!(" [{}]", harmless(offered)),
+        };
+        write!(stderr, "{}{offer}: ", harmless(question))?;
+        stderr.flush()?;
+        let answer = self.answer()?;
+        Ok(if answer.is_empty() {
+            offered.to_owned()
+        } else {
+            answer
+        })
+    }
+
+    fn answer(&self) -> io::Result<String> {
         let mut answer = String::new();
-        io::stdin().read_line(&mut answer)?;
-        Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+        if io::stdin().read_line(&mut answer)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(answer.trim().to_owned())
     }
 
     /// Says why the command failed: what, why, and what to do.
@@ -116,8 +192,12 @@ impl Printer {
         }
         let mut stderr = io::stderr();
         if self.json {
-            let error = json!({ "error": failure.to_string(), "causes": causes, "advice": failure.advice() });
-            let _ = writeln!(stderr, "{error}");
+            let mut error =
+                json!({ "error": failure.to_string(), "causes": causes, "advice": failure.advice() });
+            if let Some(code) = failure.code() {
+                error["code"] = code.into();
+            }
+            let _ = writeln!(stderr, "{}", harmless_json(&error.to_string()));
             return;
         }
         let mark = if self.colour_errors {
@@ -131,6 +211,9 @@ impl Printer {
         }
         if let Some(advice) = failure.advice() {
             let _ = writeln!(stderr, "{}", harmless(&advice));
+        }
+        if let Some(code) = failure.code() {
+            let _ = writeln!(stderr, "`docket explain {}` tells more.", harmless(code));
         }
     }
 
@@ -161,6 +244,14 @@ impl Printer {
         }
     }
 
+    fn bold(&self, text: &str) -> String {
+        if self.colour {
+            format!("\u{1b}[1m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+
     fn dim(&self, text: &str, colour: bool) -> String {
         if colour {
             format!("\u{1b}[2m{text}\u{1b}[0m")
@@ -186,6 +277,7 @@ mod tests {
             terminal,
             colour,
             colour_errors: colour,
+            width: None,
         }
     }
 

@@ -1,16 +1,14 @@
 //! `docket publish`: from the manifest in a directory to a published version.
 
-use std::fs;
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
-
 use docket_client::Client;
-use docket_core::manifest::{Manifest, spago_yaml};
+use docket_core::manifest::Manifest;
 use docket_core::operation::Publish;
 
+use crate::annotate::annotate;
 use crate::args;
 use crate::failure::Failure;
 use crate::follow::{Submitted, see_through};
+use crate::manifest;
 use crate::print::Printer;
 
 /// Posts the operation, then follows its job.
@@ -19,7 +17,25 @@ use crate::print::Printer;
 ///
 /// When the manifest cannot be used, the registry refuses, or the job fails.
 pub(crate) async fn run(client: &Client, args: args::Publish, out: &Printer) -> Result<(), Failure> {
-    let operation = operation(&args)?;
+    let found = manifest::read(&args.dir, args.git_ref.as_deref()).map(|found| found.manifest);
+    let known = found.as_ref().ok().cloned();
+    let result = match found {
+        Ok(manifest) => publish(client, manifest, &args, out).await,
+        Err(failure) => Err(failure),
+    };
+    if let (Err(failure), Some(args::Annotations::Github)) = (&result, args.annotations) {
+        annotate(failure, &args.dir, known.as_ref(), out)?;
+    }
+    result
+}
+
+async fn publish(
+    client: &Client,
+    manifest: Manifest,
+    args: &args::Publish,
+    out: &Printer,
+) -> Result<(), Failure> {
+    let operation = operation(manifest, args);
     let title = format!("{}@{}", operation.name, operation.version);
     let submitted = Submitted {
         job: client.publish(&operation).await?,
@@ -31,60 +47,23 @@ pub(crate) async fn run(client: &Client, args: args::Publish, out: &Printer) -> 
     see_through(client, submitted, args.no_wait, out).await
 }
 
-/// Reads what to ask for out of the manifest.
-fn operation(args: &args::Publish) -> Result<Publish, Failure> {
-    let manifest = read_manifest(&args.dir, args.git_ref.as_deref())?;
-    Ok(Publish {
+/// Makes what to ask for out of the manifest.
+fn operation(manifest: Manifest, args: &args::Publish) -> Publish {
+    Publish {
         name: manifest.name,
         version: manifest.version,
         git_ref: args.git_ref.clone().unwrap_or(manifest.git_ref),
         location: Some(manifest.location),
         compiler: args.compiler,
         resolutions: None,
-    })
-}
-
-/// Reads the manifest that the registry would choose too (registry spec, 3.3).
-fn read_manifest(dir: &Path, git_ref: Option<&str>) -> Result<Manifest, Failure> {
-    if let Some((file, text)) = read(dir, "purs.json")? {
-        return Manifest::from_purs_json(&text).map_err(|cause| Failure::Manifest {
-            file,
-            cause: cause.into(),
-        });
-    }
-    if let Some((file, text)) = read(dir, "spago.yaml")? {
-        // The file holds no ref. What people and spago tag a version with is known only once the version is.
-        let mut manifest =
-            spago_yaml::parse(&text, git_ref.unwrap_or_default()).map_err(|cause| Failure::Manifest {
-                file,
-                cause: cause.into(),
-            })?;
-        if git_ref.is_none() {
-            manifest.git_ref = format!("v{}", manifest.version);
-        }
-        return Ok(manifest);
-    }
-    if let Some((file, _)) = read(dir, "bower.json")? {
-        return Err(Failure::BowerOnly { file });
-    }
-    // The whole path: people lose track of where they are.
-    Err(Failure::NoManifest {
-        dir: fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned()),
-    })
-}
-
-/// Returns the file's path and text, or `None` when there is no such file.
-fn read(dir: &Path, name: &str) -> Result<Option<(PathBuf, String)>, Failure> {
-    let file = dir.join(name);
-    match fs::read_to_string(&file) {
-        Ok(text) => Ok(Some((file, text))),
-        Err(cause) if cause.kind() == ErrorKind::NotFound => Ok(None),
-        Err(cause) => Err(Failure::Unreadable { file, cause }),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+
     use super::*;
 
     const PURS_JSON: &str = concat!(
@@ -104,12 +83,15 @@ mod tests {
 ";
 
     fn ask(dir: &Path, git_ref: Option<&str>) -> Result<Publish, Failure> {
-        operation(&args::Publish {
+        let manifest = manifest::read(dir, git_ref)?.manifest;
+        let args = args::Publish {
             git_ref: git_ref.map(str::to_owned),
             compiler: None,
             no_wait: false,
+            annotations: None,
             dir: dir.to_owned(),
-        })
+        };
+        Ok(operation(manifest, &args))
     }
 
     #[test]

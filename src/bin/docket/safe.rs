@@ -1,13 +1,78 @@
-//! Makes text of others harmless before a terminal sees it.
+//! Makes text of others harmless before a terminal, or the service that runs a workflow, sees it.
 //!
 //! A log carries what compilers and package authors wrote. Escape sequences could recolour or overwrite what stands on the
 //! screen, retitle the window or fill the clipboard; bidirectional controls can make a line read differently from what it is.
 //! Each such character is shown as text that names it, so nothing is hidden and nothing happens.
+//!
+//! Services that run workflows obey lines of their output: GitHub those that begin with `::name::`, and older ones, Azure and
+//! TeamCity whatever has `##[`, `##vso[` or `##teamcity[` in it. One character of each is shown as its number, too.
 
 use std::fmt::Write;
 
-/// Returns `text` with everything but tabs and line ends made visible.
+/// Returns `text` with everything but tabs and line ends made visible, and without commands to whoever reads the output of workflows.
 pub(crate) fn harmless(text: &str) -> String {
+    let visible = visible(text);
+    if !visible.contains("::") && !visible.contains("##") {
+        return visible;
+    }
+    let mut out = String::with_capacity(visible.len() + 8);
+    for line in visible.split_inclusive('\n') {
+        let indent = line.len() - line.trim_start().len();
+        let (indent, rest) = line.split_at(indent);
+        out.push_str(indent);
+        let rest = match rest.strip_prefix("::") {
+            Some(command) if is_command(command) => {
+                out.push_str("\\x3a:");
+                command
+            }
+            _ => rest,
+        };
+        without_hash_commands(rest, &mut out);
+    }
+    out
+}
+
+/// Returns JSON that means the same and is as harmless, by escapes of its own.
+pub(crate) fn harmless_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    let mut last = ' ';
+    for c in json.chars() {
+        // Such characters stand in strings only.
+        if is_harmful(c) || (c == '#' && last == '#') {
+            let _ = write!(out, "\\u{:04x}", c as u32);
+        } else {
+            out.push(c);
+        }
+        last = c;
+    }
+    out
+}
+
+/// Whether a line that begins with `::` and goes on like this is a command to GitHub. Types in the messages of compilers are none: behind their `::`
+/// is a space.
+fn is_command(rest: &str) -> bool {
+    rest.starts_with(|c: char| c.is_ascii_alphabetic()) && rest.contains("::")
+}
+
+/// Appends `text` to `out`, with the second `#` of `##[`, `##vso[` and the like as a number.
+fn without_hash_commands(text: &str, out: &mut String) {
+    let mut rest = text;
+    while let Some(at) = rest.find("##") {
+        let (before, command) = rest.split_at(at);
+        let name = command[2..].trim_start_matches(|c: char| c.is_ascii_alphabetic());
+        out.push_str(before);
+        if name.starts_with('[') {
+            out.push_str("#\\x23");
+            rest = &command[2..];
+        } else {
+            out.push('#');
+            rest = &command[1..];
+        }
+    }
+    out.push_str(rest);
+}
+
+fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {
@@ -64,6 +129,42 @@ mod tests {
         let text = "→ Müller, 日本語 and a\ttab\nsecond line";
         assert_eq!(harmless(text), text);
         assert_eq!(harmless("windows\r\nlines"), "windows\nlines");
+    }
+
+    #[test]
+    fn commands_to_workflows_are_shown_and_not_obeyed() {
+        assert_eq!(harmless("::error file=a::no"), "\\x3a:error file=a::no");
+        assert_eq!(
+            harmless("fine\n  ::set-output name=a::b\r\n"),
+            "fine\n  \\x3a:set-output name=a::b\n"
+        );
+        assert_eq!(harmless("see ##[error]no"), "see #\\x23[error]no");
+        assert_eq!(
+            harmless("##vso[task.x] ##teamcity[y]"),
+            "#\\x23vso[task.x] #\\x23teamcity[y]"
+        );
+        assert_eq!(harmless("###[a]"), "##\\x23[a]", "wherever the two are found");
+        for text in [
+            "value\n  :: forall a. (a :: Type)",
+            "a ::b:: c",
+            "## Heading",
+            "::",
+        ] {
+            assert_eq!(harmless(text), text);
+        }
+        assert_eq!(harmless(&harmless("::a::\n##[b]")), harmless("::a::\n##[b]"));
+    }
+
+    #[test]
+    fn json_keeps_its_meaning() {
+        let value = serde_json::json!({ "a": "##[error] \u{9b}31m \u{202e} \u{1b}[0m ü" });
+        let text = harmless_json(&value.to_string());
+        assert!(
+            !text.contains("##") && !text.contains(['\u{9b}', '\u{202e}', '\u{1b}']),
+            "{text}"
+        );
+        assert!(text.contains('ü'));
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::authority::Authority;
 use crate::failure::Failure;
 use crate::follow::{Submitted, see_through};
 use crate::print::Printer;
+use crate::table::Table;
 
 /// Runs one of the sub-commands.
 ///
@@ -25,20 +26,17 @@ async fn list(client: &Client, out: &Printer) -> Result<(), Failure> {
     if out.json() {
         return Ok(schedules.iter().try_for_each(|schedule| out.object(schedule))?);
     }
-    out.text(&format!(
-        "{:<20}  {:<24}  {:<24}  LAST JOB",
-        "TASK", "WHEN", "NEXT"
-    ))?;
-    for schedule in &schedules {
-        let last = schedule.last_job_id.as_ref().map_or("-", |job| job.as_str());
-        out.text(&format!(
-            "{:<20}  {:<24}  {:<24}  {last}",
+    let mut table = Table::new(["TASK", "WHEN", "NEXT", "LAST JOB"]);
+    for schedule in schedules {
+        let last = schedule.last_job_id.map_or("-".to_owned(), |job| job.to_string());
+        table.row([
             schedule.task,
             schedule.every,
             schedule.next_tick.to_string(),
-        ))?;
+            last,
+        ]);
     }
-    Ok(())
+    Ok(out.table(&table)?)
 }
 
 async fn run_now(client: Client, args: args::ScheduleRun, out: &Printer) -> Result<(), Failure> {

@@ -48,6 +48,51 @@ async fn a_package_comes_with_its_location() {
 }
 
 #[tokio::test]
+async fn packages_are_listed_and_searched_page_by_page() {
+    let page = r#"{"packages":[{"name":"aff","version":"8.0.0","publishedTime":"2026-08-18T07:02:11.004Z","license":"MIT","newer":1}],"next":"aff"}"#;
+    let server = Server::start([json(page), json(r#"{"packages":[]}"#), json(page)]).await;
+    let client = Client::new(server.address()).unwrap();
+    let first = client.list_packages(None, 1).await.unwrap();
+    assert_eq!(
+        (
+            first.packages[0].description.as_str(),
+            &first.packages[0].more["newer"]
+        ),
+        ("", &1.into())
+    );
+    let last = client.list_packages(first.next.as_deref(), 1).await.unwrap();
+    assert_eq!(last.next, None);
+    client
+        .search_packages("web & html", Some("2-aff"), 5)
+        .await
+        .unwrap();
+    assert_eq!(
+        server.requests(),
+        [
+            "GET /api/v1/packages?limit=1",
+            "GET /api/v1/packages?limit=1&cursor=aff",
+            "GET /api/v1/search?q=web+%26+html&limit=5&cursor=2-aff"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn metadata_and_the_index_file_of_a_package_are_read() {
+    let metadata = r#"{"name":"demo","location":{"githubOwner":"lab","githubRepo":"demo"},"published":{},"unpublished":{}}"#;
+    let lines = Step::Answer(200, "text/plain", "{}\n".to_owned());
+    let server = Server::start([json(metadata), lines, not_found()]).await;
+    let client = Client::new(server.address()).unwrap();
+    let name = "demo".parse().unwrap();
+    assert_eq!(client.get_metadata(&name).await.unwrap().latest(), None);
+    assert_eq!(
+        client.find_index_file(&name).await.unwrap().as_deref(),
+        Some("{}\n")
+    );
+    assert_eq!(client.find_index_file(&name).await.unwrap(), None);
+    assert_eq!(server.requests()[1], "GET /index/de/mo/demo");
+}
+
+#[tokio::test]
 async fn package_sets_are_listed_and_read() {
     let set =
         r#"{"version":"80.8.0","compiler":"0.15.15","published":"2026-08-18","packages":{"aff":"8.0.0"}}"#;

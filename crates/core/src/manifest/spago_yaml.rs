@@ -50,6 +50,60 @@ pub fn parse(text: &str, git_ref: &str) -> Result<Manifest, ManifestError> {
     })
 }
 
+/// What a `spago.yaml` says, whether or not it says enough to publish.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outline {
+    /// `package.name`.
+    pub name: Option<PackageName>,
+    /// `package.description`.
+    pub description: Option<String>,
+    /// `package.publish.version`.
+    pub version: Option<Version>,
+    /// `package.publish.license`, as it is written.
+    pub license: Option<String>,
+    /// `package.publish.location`.
+    pub location: Option<Location>,
+    /// `package.publish.owners`.
+    pub owners: Vec<Owner>,
+    /// `package.dependencies`: each with its range, as it is written, if it has one.
+    pub dependencies: Vec<(PackageName, Option<String>)>,
+}
+
+/// Reads what is there of a manifest.
+///
+/// # Errors
+/// [`ManifestError`] when it is not a `spago.yaml`, or a dependency is no package.
+pub fn outline(text: &str) -> Result<Outline, ManifestError> {
+    let file: File = serde_saphyr::from_str_with_options(text, options())
+        .map_err(|error| ManifestError::undecodable(FILE, message(&error)))?;
+    let Some(package) = file.package else {
+        return Ok(Outline::default());
+    };
+    let mut outline = Outline {
+        name: Some(package.name),
+        description: package.description,
+        ..Outline::default()
+    };
+    for dependency in package.dependencies {
+        let name = dependency
+            .name
+            .parse()
+            .map_err(|error| ManifestError::Dependencies {
+                file: FILE,
+                problems: vec![format!("{error}")],
+            })?;
+        let range = dependency.range.filter(|range| range != "*");
+        outline.dependencies.push((name, range));
+    }
+    if let Some(publish) = package.publish {
+        outline.version = Some(publish.version);
+        outline.license = Some(publish.license);
+        outline.location = publish.location;
+        outline.owners = publish.owners.unwrap_or_default();
+    }
+    Ok(outline)
+}
+
 /// Messages in one line: they end up in a job log, not on the terminal of somebody who edits the file.
 fn options() -> serde_saphyr::Options {
     serde_saphyr::options! { with_snippet: false }
@@ -245,6 +299,28 @@ workspace:
             parse(TEXT, "v1.0.0").unwrap().to_line(),
             r#"{"name":"demo","version":"1.0.0","license":"BSD-3-Clause","description":"A demo","location":{"githubOwner":"lab","githubRepo":"purescript-demo"},"ref":"v1.0.0","owners":[{"keytype":"ssh-ed25519","public":"AAAA"}],"includeFiles":["extra/**/*.js"],"dependencies":{"effect":">=4.0.0 <4.0.1","prelude":">=6.0.0 <7.0.0"}}"#
         );
+    }
+
+    #[test]
+    fn what_is_there_is_outlined_even_if_it_is_not_enough_to_publish() {
+        let outline = |text: &str| super::outline(text).unwrap();
+        let whole = outline(TEXT);
+        assert_eq!(whole.license.as_deref(), Some("BSD-3-Clause"));
+        assert_eq!(whole.owners.len(), 1);
+        let sparse =
+            outline("package:\n  name: demo\n  dependencies: [prelude, effect: \"*\", aff: 8.0.0]\n");
+        let dependencies: Vec<_> = sparse
+            .dependencies
+            .iter()
+            .map(|(name, range)| (name.as_str(), range.as_deref()))
+            .collect();
+        assert_eq!(
+            dependencies,
+            [("prelude", None), ("effect", None), ("aff", Some("8.0.0"))]
+        );
+        assert_eq!((sparse.version, sparse.license), (None, None));
+        assert_eq!(outline("workspace: {}\n"), Outline::default());
+        assert!(super::outline("package: 1").is_err());
     }
 
     #[test]

@@ -84,6 +84,24 @@ impl PublicKey {
     }
 }
 
+impl From<&PublicKey> for Owner {
+    /// Returns the key as manifests name it.
+    fn from(key: &PublicKey) -> Self {
+        let line = ssh_key::PublicKey::new(key.data.clone(), "")
+            .to_openssh()
+            .expect("a key that was read can be written");
+        let (keytype, public) = line
+            .trim_end()
+            .split_once(' ')
+            .expect("a key has a kind in front of it");
+        Self {
+            id: key.comment().map(str::to_owned),
+            keytype: keytype.to_owned(),
+            public: public.to_owned(),
+        }
+    }
+}
+
 impl PartialEq for PublicKey {
     fn eq(&self, other: &Self) -> bool {
         self.data == other.data

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use p256::ecdsa::signature::Signer;
-use ssh_key::private::KeypairData;
-use ssh_key::{Algorithm, HashAlg, Signature, SshSig};
+use ssh_key::private::{Ed25519Keypair, KeypairData};
+use ssh_key::{Algorithm, Cipher, HashAlg, Kdf, LineEnding, Signature, SshSig};
 
 use super::rsa::{self, Hash};
 use super::{KeyError, NAMESPACE, PublicKey, sshsig};
@@ -42,12 +42,56 @@ pub enum PrivateKeyError {
     /// Nobody would accept its signatures.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// The remark would end the line of the public key.
+    #[error("the remark behind a key must not have control characters")]
+    Comment,
     /// The numbers in it do not make a signature.
     #[error("the private key is broken: make a new one with `ssh-keygen -t ed25519`")]
     Unsound,
 }
 
+/// How often the passphrase is hashed; what `ssh-keygen` does.
+const ROUNDS: u32 = 16;
+
 impl PrivateKey {
+    /// Makes an ed25519 key of 32 random bytes.
+    ///
+    /// # Errors
+    /// [`PrivateKeyError::Comment`] when the remark cannot stand behind a key.
+    pub fn ed25519(seed: &[u8; 32], comment: &str) -> Result<Self, PrivateKeyError> {
+        if comment.chars().any(char::is_control) {
+            return Err(PrivateKeyError::Comment);
+        }
+        ssh_key::PrivateKey::new(Ed25519Keypair::from_seed(seed).into(), comment)
+            .map(Self)
+            .map_err(|_| PrivateKeyError::Unsound)
+    }
+
+    /// Encrypts the key, with 16 random bytes for the hash of the passphrase and 4 by which a wrong one is noticed.
+    ///
+    /// # Errors
+    /// [`PrivateKeyError::Encrypted`] when it is encrypted already.
+    pub fn encrypt(&self, passphrase: &str, salt: [u8; 16], check: [u8; 4]) -> Result<Self, PrivateKeyError> {
+        let kdf = Kdf::Bcrypt {
+            salt: salt.to_vec(),
+            rounds: ROUNDS,
+        };
+        let check = u32::from_be_bytes(check);
+        self.0
+            .encrypt_with(Cipher::Aes256Ctr, kdf, check, passphrase)
+            .map(Self)
+            .map_err(|_| PrivateKeyError::Encrypted)
+    }
+
+    /// Returns the text of a private key file.
+    ///
+    /// # Errors
+    /// [`PrivateKeyError::Unsound`] when the key cannot be written.
+    pub fn to_openssh(&self) -> Result<String, PrivateKeyError> {
+        let text = self.0.to_openssh(LineEnding::LF);
+        Ok(text.map_err(|_| PrivateKeyError::Unsound)?.to_string())
+    }
+
     /// Reads the text of a private key file (`-----BEGIN OPENSSH PRIVATE KEY-----`).
     ///
     /// ssh-key 0.6 refuses ECDSA keys whose secret number is shorter than the longest (a quarter of P-521 keys): callers that have

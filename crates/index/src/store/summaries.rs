@@ -139,6 +139,18 @@ pub async fn search(
         .collect()
 }
 
+/// Returns up to `limit` packages that can be installed, by name, after the package `after`; the first ones when that is empty.
+pub async fn list(tx: &mut Tx, after: &str, limit: i64) -> Result<Vec<Summary>, Error> {
+    const SQL: &str = "
+        SELECT name, version, published_at, license, description
+        FROM package_summary
+        WHERE name > $1
+        ORDER BY name
+        LIMIT $2";
+    let rows: Vec<SummaryRow> = on!(tx, conn => sqlx::query_as(SQL).bind(after).bind(limit).fetch_all(conn))?;
+    rows.into_iter().map(SummaryRow::into_summary).collect()
+}
+
 /// Returns the summary of a package; `None` when no version of it can be installed.
 pub async fn find(tx: &mut Tx, name: &PackageName) -> Result<Option<Summary>, Error> {
     const SQL: &str =
