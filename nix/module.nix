@@ -183,6 +183,7 @@ in
       github.webhook_secret_file = secret;
       git.token_file = secret;
       documentation.token_file = secret;
+      telemetry.token_file = secret;
     };
 
     servers = lib.mkOption {

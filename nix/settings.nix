@@ -101,6 +101,16 @@ in
     remove_after_days = option int (0) "Days after which an archived log is removed; 0 keeps it for ever. Default: `0`.";
   };
 
+  log = {
+    format = option str ("pretty") "`pretty` for people, or `json` for programs: one object on each line. Default: `\"pretty\"`.";
+    level = option str ("info") "The least that is told: `error`, `warn`, `info`, `debug` or `trace`; or one for each part, such as `info,docket_worker=debug`. `RUST_LOG` wins. Default: `\"info\"`.";
+  };
+
+  telemetry = {
+    url = option str ("http://collector.internal:4318") "A collector of OpenTelemetry, which takes OTLP over HTTP as JSON; traces go to `/v1/traces` there. Default: nowhere.";
+    token_file = option str ("/etc/docket/collector-token") "A file with the token that the collector wants as `Authorization: Bearer`. Default: none.";
+  };
+
   health = {
     ping_url = option str ("https://hc-ping.com/worker") "The check of the worker loop, pinged while it makes progress. Default: none.";
     ping_secs = option int (300) "Seconds between two of its pings, from 10 to 86400. Default: `300`.";

@@ -17,6 +17,7 @@ mod openapi;
 mod package_list;
 mod packages;
 mod pages;
+mod redaction;
 mod schedules;
 mod takedown_cases;
 mod tarballs;
@@ -24,7 +25,7 @@ mod v1;
 
 use std::{io, sync::Arc, time::Duration};
 
-use axum::{Router, extract::FromRef};
+use axum::{Router, extract::FromRef, middleware::from_fn_with_state};
 use docket_db::Db;
 use docket_http::{Check, health_routes};
 use docket_index::{git::GitViews, tarballs::Tarballs};
@@ -87,7 +88,7 @@ async fn check_database(db: Db) -> Result<(), String> {
 
 /// All routes.
 pub fn router(state: ApiState) -> Router {
-    let jobs = state.jobs.clone();
+    let (jobs, redacting) = (state.jobs.clone(), state.jobs.clone());
     let ready: Check = Arc::new(move || {
         let db = jobs.db().clone();
         Box::pin(check_database(db))
@@ -100,6 +101,7 @@ pub fn router(state: ApiState) -> Router {
         .merge(openapi::routes(description.into()))
         .with_state(state)
         .merge(health_routes(ready))
+        .layer(from_fn_with_state(redacting, redaction::in_errors))
 }
 
 /// The routes that programs use, and what they say of themselves.

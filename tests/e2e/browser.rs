@@ -52,6 +52,22 @@ mod log {
     );
 }
 
+mod pages {
+    browser_tests!("pages.mjs":
+        axe_finds_nothing_on_any_page_in_light_and_dark,
+        a_narrow_screen_needs_no_sideways_scrolling_on_any_page,
+        without_scripts_every_page_says_the_same,
+        packages_are_found_while_one_types,
+        packages_are_found_by_a_plain_form,
+        the_page_of_jobs_is_live,
+        a_page_that_was_told_to_stop_asks_for_nothing,
+        filters_of_jobs_stand_in_the_address,
+        everything_is_reached_with_the_keyboard,
+        commands_are_copied_by_a_button,
+        a_takedown_notice_is_sent_and_its_case_can_be_read,
+    );
+}
+
 /// Starts a test of a script in the place where its tools are.
 fn node(script: &str, name: &str) -> Command {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -11,7 +11,7 @@ use crate::harness::{Registry, run};
 use crate::http::call;
 use crate::publish::demo;
 
-const TOKEN: &str = "the-token-of-a-test-0001";
+pub(crate) const TOKEN: &str = "the-token-of-a-test-0001";
 
 fn registry(configuration: &str) -> Registry {
     let configuration = format!("[trustees]\ntoken_file = \"token\"\n{configuration}");
@@ -35,7 +35,7 @@ fn publish(registry: &Registry) -> String {
 }
 
 /// Makes all jobs look as if they had ended 31 days ago, through the database's file.
-fn age(registry: &Registry) {
+pub(crate) fn age(registry: &Registry) {
     let url = format!("sqlite:{}", registry.path("data/docket.db").display());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -51,7 +51,7 @@ fn age(registry: &Registry) {
     });
 }
 
-fn archive(registry: &Registry) -> String {
+pub(crate) fn archive(registry: &Registry) -> String {
     let token = registry.path("token");
     registry
         .docket(&[

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod asking;
+mod backup;
 mod breaking;
 mod browser;
 mod bucket;
@@ -17,6 +18,7 @@ mod gate;
 mod git;
 mod harness;
 mod http;
+mod import;
 mod kill;
 mod log_archive;
 mod logs;
@@ -24,8 +26,11 @@ mod neighbours;
 mod openapi;
 mod operations;
 mod postgres;
+mod prune;
 mod publish;
+mod redaction;
 mod repositories;
 mod spago;
+mod telemetry;
 mod tutorial;
 mod upgrade;

@@ -8,6 +8,7 @@ mod codes;
 pub mod compiler;
 mod disk;
 pub mod documentation;
+pub mod garbage;
 pub mod github_issue;
 pub mod license;
 pub mod matrix;
@@ -26,7 +27,7 @@ pub mod source;
 mod state;
 pub mod transfer;
 pub mod unpublish;
-mod work_dir;
+pub mod work_dir;
 
 pub use state::WorkerState;
 
@@ -46,6 +47,14 @@ pub fn handlers(state: &WorkerState) -> Vec<docket_jobs::worker::Handler> {
         handlers.push(documentation::handler(state.clone(), pursuit.clone()));
     }
     handlers
+}
+
+/// Returns the kinds of jobs that the registry gives itself: whoever looks for what people asked for has no use for them once they are old.
+#[must_use]
+pub fn own_kinds() -> Vec<&'static str> {
+    let mut kinds = vec![matrix::KIND, matrix::PLAN_KIND, matrix::COMMIT_KIND, push::KIND];
+    kinds.extend(chores::schedules(true).iter().map(|schedule| schedule.task));
+    kinds
 }
 
 /// Returns the kinds of all jobs that this crate runs, those of [`handlers`] first.

@@ -27,6 +27,7 @@ use blame::{Blamed, Group, Outcome};
 use build::{Build, Tried};
 pub use refusal::SetRefusal;
 use start::Start;
+pub use workshop::clear as clear_workshop;
 
 /// The kind of package set jobs.
 pub const KIND: &str = "packageset";

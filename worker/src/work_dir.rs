@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -17,13 +17,21 @@ const PREFIX: &str = "job-";
 ///
 /// A worker that is killed cannot remove its own, so this also removes those that no attempt can still be using.
 pub(crate) fn make(parent: &Path) -> io::Result<TempDir> {
-    remove_old(parent);
+    let _ = remove_old(parent);
     tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)
 }
 
 /// Removes the directories that no attempt can still be using, and says how many. What cannot be removed now is tried again next time.
-pub(crate) fn remove_old(parent: &Path) -> usize {
-    let mut removed = 0;
+#[must_use]
+pub fn remove_old(parent: &Path) -> usize {
+    let removed = list_old(parent).into_iter().map(fs::remove_dir_all);
+    removed.filter(Result::is_ok).count()
+}
+
+/// Returns the directories that no attempt can still be using.
+#[must_use]
+pub fn list_old(parent: &Path) -> Vec<PathBuf> {
+    let mut old = Vec::new();
     for entry in fs::read_dir(parent).into_iter().flatten().filter_map(Result::ok) {
         let ours = entry
             .file_name()
@@ -31,10 +39,10 @@ pub(crate) fn remove_old(parent: &Path) -> usize {
             .is_some_and(|name| name.starts_with(PREFIX));
         let modified = entry.metadata().and_then(|meta| meta.modified());
         if ours && modified.is_ok_and(|at| at.elapsed().is_ok_and(|elapsed| elapsed > LONGEST)) {
-            removed += usize::from(fs::remove_dir_all(entry.path()).is_ok());
+            old.push(entry.path());
         }
     }
-    removed
+    old
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! A job as released clients decode it (registry.md §1.10): what has no value is left out, never null.
 
 use docket_core::time::Timestamp;
-use docket_jobs::{Actor, Job, JobState, LogLine};
+use docket_jobs::{Actor, Job, JobState, Jobs, LogLine};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -61,7 +61,11 @@ struct LineObject {
 
 impl JobObject {
     /// Shows `job` with `lines`. Without `last_page` it looks unfinished, because clients stop reading once they see `finishedAt`.
-    pub(super) fn new(job: Job, lines: Vec<LogLine>, last_page: bool) -> Self {
+    ///
+    /// What was asked for may hold a secret that somebody has put in the wrong place.
+    pub(super) fn new(jobs: &Jobs, job: Job, lines: Vec<LogLine>, last_page: bool) -> Self {
+        let mut payload = serde_json::from_str(&job.payload).unwrap_or_default();
+        jobs.redactor().redact_json(&mut payload);
         let job_id = job.id.to_string();
         let time = |at: Timestamp| at.to_string();
         let logs = lines
@@ -88,7 +92,7 @@ impl JobObject {
             logs,
             package_name: job.package_name,
             package_version: job.package_version,
-            payload: serde_json::from_str(&job.payload).unwrap_or_default(),
+            payload,
             started_at: job.started_at.map(time),
             state: if last_page || !job.state.is_finished() {
                 job.state.as_str()

@@ -91,7 +91,7 @@ pub(super) async fn list(
     });
     let objects: Vec<_> = found
         .into_iter()
-        .map(|job| JobObject::new(job, Vec::new(), true))
+        .map(|job| JobObject::new(&jobs, job, Vec::new(), true))
         .collect();
     let link = next.map(|next| {
         [
@@ -158,7 +158,7 @@ pub(super) async fn show(
     let more = lines.len() > PAGE;
     lines.truncate(PAGE);
     let last_page = filter.order == Order::Descending || !more;
-    Ok(Json(JobObject::new(job, lines, last_page)).into_response())
+    Ok(Json(JobObject::new(&jobs, job, lines, last_page)).into_response())
 }
 
 /// Reads, and reads again over a short outage of the database.

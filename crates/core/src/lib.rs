@@ -14,6 +14,7 @@
 //! | [`purescript`] | the start of a `.purs` file |
 //! | [`json`] | how all of it is read and written |
 //! | [`finding`] | what an audit found, in words |
+//! | [`redact`] | which parts of a text are secrets |
 
 pub mod digest;
 pub mod finding;
@@ -29,6 +30,7 @@ pub mod owner;
 pub mod package_set;
 pub mod purescript;
 pub mod range;
+pub mod redact;
 pub mod signature;
 pub mod solver;
 pub mod text;

@@ -1,10 +1,11 @@
 //! The two-database seam: one [`Db`] that is SQLite or PostgreSQL, transactions, migrations and test databases.
 //!
-//! It owns no tables. Stores elsewhere write each query once and run it on whichever database a [`Tx`] belongs to
+//! It owns no tables, though [`rows`] moves any as a whole. Stores elsewhere write each query once and run it on whichever database a [`Tx`] belongs to
 //! with [`on!`]; where the two dialects differ, both texts stand side by side in the store.
 
 mod connect;
 mod migrate;
+pub mod rows;
 mod tx;
 
 pub use connect::Db;
@@ -40,6 +41,16 @@ pub enum Error {
         /// What the migrator said.
         #[source]
         cause: Box<sqlx::migrate::MigrateError>,
+    },
+    /// A table has a column of a kind that no table of ours has.
+    #[error("table {table}: column {column} holds {kind}, not text or whole numbers")]
+    ForeignColumn {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// What the database says it holds.
+        kind: String,
     },
     /// A query failed.
     #[error("a database query failed")]
@@ -92,7 +103,10 @@ impl Error {
                     | sqlx::Error::PoolClosed
                     | sqlx::Error::WorkerCrashed
             ),
-            Self::UnknownScheme | Self::Migration { .. } | Self::Corrupt { .. } => false,
+            Self::UnknownScheme
+            | Self::Migration { .. }
+            | Self::ForeignColumn { .. }
+            | Self::Corrupt { .. } => false,
         }
     }
 

@@ -1,8 +1,11 @@
 //! Bringing a product's tables up to date.
 
-use sqlx::migrate::{MigrationType, Migrator};
+use sqlx::{
+    AssertSqlSafe,
+    migrate::{MigrateError, MigrationType, Migrator},
+};
 
-use crate::{Db, Error};
+use crate::{Db, Error, Tx, on, rows};
 
 /// One schema change, in both dialects under one name.
 #[derive(Debug, Clone, Copy)]
@@ -67,13 +70,74 @@ pub const fn position(name: &str) -> i64 {
 }
 
 impl Product {
+    /// The position of the newest migration.
+    #[must_use]
+    pub fn newest(&self) -> i64 {
+        self.migrations
+            .iter()
+            .map(|migration| migration.version)
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// Returns the position of the newest migration that ran, which may be one of a newer program; 0 before the first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn version(&self, tx: &mut Tx) -> Result<i64, Error> {
+        if rows::is_table(tx, self.history_table).await? {
+            let sql = format!("SELECT coalesce(max(version), 0) FROM {}", self.history_table);
+            return on!(tx, conn => sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(conn));
+        }
+        Ok(0)
+    }
+
+    /// Returns the tables that the migrations up to `version` make, each after those that it refers to.
+    #[must_use]
+    pub fn tables(&self, version: i64) -> Vec<&'static str> {
+        let made = |line: &'static str| line.strip_prefix("CREATE TABLE ")?.split_whitespace().next();
+        self.migrations
+            .iter()
+            .filter(|migration| migration.version <= version)
+            .flat_map(|migration| migration.sqlite.lines().filter_map(made))
+            .collect()
+    }
+
     /// Runs the migrations that `db` has not seen yet. Safe to call from many processes at once.
     ///
     /// # Errors
     /// When a merged migration was edited, or one of them fails; the failing one leaves no trace.
     pub async fn migrate(&self, db: &Db) -> Result<(), Error> {
-        let postgres = matches!(db, Db::Postgres(_));
-        let migrations = self.migrations.iter().map(|migration| {
+        match db {
+            // sqlx locks out other processes only on PostgreSQL; here the write lock of one transaction around it all does.
+            Db::Sqlite { .. } => {
+                let mut tx = db.write().await?;
+                self.migrate_to(&mut tx, self.newest()).await?;
+                tx.commit().await
+            }
+            Db::Postgres(pool) => {
+                let done = self.migrator(true, self.newest()).run(pool).await;
+                done.map_err(|cause| self.failed(cause))
+            }
+        }
+    }
+
+    /// Runs in `tx` the migrations up to `version` that the database has not seen yet.
+    ///
+    /// # Errors
+    /// As [`Product::migrate`]; then `tx` must not be committed.
+    pub async fn migrate_to(&self, tx: &mut Tx, version: i64) -> Result<(), Error> {
+        let migrator = self.migrator(tx.is_postgres(), version);
+        let done = match tx {
+            Tx::Sqlite(inner) => migrator.run(&mut **inner).await,
+            Tx::Postgres(inner) => migrator.run(&mut **inner).await,
+        };
+        done.map_err(|cause| self.failed(cause))
+    }
+
+    fn migrator(&self, postgres: bool, version: i64) -> Migrator {
+        let migrations = self.migrations.iter().filter(|one| one.version <= version);
+        let migrations = migrations.map(|migration| {
             let sql = if postgres {
                 migration.postgres
             } else {
@@ -91,20 +155,13 @@ impl Product {
         migrator.dangerous_set_table_name(self.history_table);
         // A newer program may have migrated already while this older one still runs (rolling upgrade).
         migrator.set_ignore_missing(true);
-        let done = match db {
-            // sqlx locks out other processes only on PostgreSQL; here the write lock of one transaction around it all does.
-            Db::Sqlite { write, .. } => {
-                let mut tx = write.begin_with("BEGIN IMMEDIATE").await?;
-                match migrator.run(&mut *tx).await {
-                    Ok(()) => tx.commit().await.map_err(Into::into),
-                    failed => failed,
-                }
-            }
-            Db::Postgres(pool) => migrator.run(pool).await,
-        };
-        done.map_err(|cause| Error::Migration {
+        migrator
+    }
+
+    fn failed(&self, cause: MigrateError) -> Error {
+        Error::Migration {
             product: self.name,
             cause: Box::new(cause),
-        })
+        }
     }
 }

@@ -4,7 +4,11 @@
 
 use std::{collections::BTreeSet, error::Error as _, time::Duration};
 
-use docket_db::{Db, Error, Product, Tx, on, sqlx};
+use docket_db::{
+    Db, Error, Product, Tx, on,
+    rows::{self, Row, Table, Value},
+    sqlx,
+};
 use docket_test_support::{on_both_databases, postgres, sqlite};
 
 const PRODUCTS: [Product; 2] = [docket_jobs::TABLES, docket_index::TABLES];
@@ -97,6 +101,77 @@ async fn both_databases_have_the_same_schema() {
 }
 
 on_both_databases! {
+    /// A backup finds the tables by what the migrations say, and their columns by what the database says.
+    async fn the_tables_of_the_products_are_all_that_there_are(db: TestDb) {
+        db.migrate(&PRODUCTS).await;
+        let told = PRODUCTS.iter().flat_map(|product| product.tables(product.newest()));
+        let told: BTreeSet<String> = told.map(|table| format!("table {table}")).collect();
+        let schema = schema(&db.db).await;
+        let found = schema.iter().filter(|line| line.starts_with("table "));
+        assert_eq!(told, found.cloned().collect());
+        let mut tx = db.db.read().await.unwrap();
+        for product in PRODUCTS {
+            assert_eq!(product.version(&mut tx).await.unwrap(), product.newest());
+            for name in product.tables(product.newest()) {
+                let table = Table::find(&mut tx, name).await.unwrap().unwrap();
+                let columns = schema.iter().filter(|line| line.starts_with(&format!("column {name}.")));
+                assert_eq!(table.columns.len(), columns.count(), "{name}");
+            }
+        }
+        assert!(Table::find(&mut tx, "nobody").await.unwrap().is_none());
+    }
+
+    /// A database can be brought to an earlier schema first, and then to the newest; before the first migration its version is 0.
+    async fn a_database_is_migrated_up_to_a_version(db: TestDb) {
+        let product = docket_jobs::TABLES;
+        let mut tx = db.db.write().await.unwrap();
+        assert_eq!(product.version(&mut tx).await.unwrap(), 0);
+        product.migrate_to(&mut tx, 2).await.unwrap();
+        assert_eq!(product.version(&mut tx).await.unwrap(), 2);
+        assert!(Table::find(&mut tx, "schedule_tick").await.unwrap().is_none());
+        assert!(!product.tables(2).contains(&"schedule_tick"));
+        drop(tx);
+        let mut tx = db.db.read().await.unwrap();
+        assert_eq!(product.version(&mut tx).await.unwrap(), 0, "what is not committed did not happen");
+        drop(tx);
+        let mut tx = db.db.write().await.unwrap();
+        product.migrate_to(&mut tx, 2).await.unwrap();
+        tx.commit().await.unwrap();
+        db.migrate(&PRODUCTS).await;
+        let mut tx = db.db.read().await.unwrap();
+        assert_eq!(product.version(&mut tx).await.unwrap(), product.newest());
+    }
+
+    /// Rows come back as they went in, also more than one statement takes; and what does not fit is refused by name.
+    async fn rows_come_back_as_they_were(db: TestDb) {
+        db.migrate(&PRODUCTS).await;
+        let mut tx = db.db.write().await.unwrap();
+        let table = Table::find(&mut tx, "package").await.unwrap().unwrap();
+        let text = |text: String| Some(Value::Text(text));
+        let rows: Vec<Row> = (0..12_000)
+            .map(|number| vec![text(format!("p{number:05}")), text("ä\n\u{1f600}\"".to_owned()), None])
+            .collect();
+        rows::insert_rows(&mut tx, &table, &rows).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut found = Vec::new();
+        let mut tx = db.db.read().await.unwrap();
+        let add = |row| {
+            found.push(row);
+            Ok::<_, Error>(())
+        };
+        rows::read_rows(&mut tx, &table, add).await.unwrap();
+        found.sort_by_key(|row| format!("{row:?}"));
+        assert!(found == rows);
+        drop(tx);
+        let mut tx = db.db.write().await.unwrap();
+        for row in [vec![None], vec![Some(Value::Integer(1)), text("{}".to_owned()), None]] {
+            let refused = rows::insert_rows(&mut tx, &table, &[row]).await.unwrap_err();
+            assert_eq!(refused.to_string(), "a row does not fit the columns of the table package");
+        }
+        let refused = table.with_columns(&["name".to_owned(), "colour".to_owned()]).unwrap_err();
+        assert_eq!(refused.to_string(), "the table package has no column colour");
+    }
+
     /// Migrating again, or from two processes at once, runs nothing twice.
     async fn migrating_twice_is_harmless(db: TestDb) {
         let other = Db::connect(&db.url).await.unwrap();

@@ -25,7 +25,10 @@
 use docket_core::{digest::Sha256, time::Timestamp};
 use docket_db::{Error, Tx};
 
-use crate::store::{bases, blob_holds, packages};
+use crate::{
+    Repository,
+    store::{bases, blob_holds, packages, tarball_source},
+};
 
 /// How long a hold keeps the clean-up away, in milliseconds.
 const HOLD_MILLIS: i64 = 24 * 60 * 60 * 1000;
@@ -80,6 +83,31 @@ pub async fn prune(tx: &mut Tx, now: Timestamp) -> Result<(), Error> {
 /// When the database fails.
 pub async fn is_named(tx: &mut Tx, digest: Sha256) -> Result<bool, Error> {
     Ok(packages::find_by_hash(tx, digest).await?.is_some() || bases::is_bundle(tx, digest).await?)
+}
+
+/// Returns all blobs that rows name, each with what it is: the tarball of `name@version`, or the history of a repository.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_named(tx: &mut Tx) -> Result<Vec<(String, Sha256)>, Error> {
+    let mut named = packages::list_hashes(tx).await?;
+    for (version, _) in &mut named {
+        version.insert_str(0, "the tarball of ");
+    }
+    for repository in Repository::ALL {
+        if let Some(base) = bases::find(tx, repository).await? {
+            named.push((format!("the imported history of {repository}"), base.bundle));
+        }
+    }
+    Ok(named)
+}
+
+/// True when tarballs that are not in the storage are fetched from elsewhere once somebody needs them.
+///
+/// # Errors
+/// When the database fails.
+pub async fn has_tarball_source(tx: &mut Tx) -> Result<bool, Error> {
+    Ok(tarball_source::find(tx).await?.is_some())
 }
 
 /// True when the registry holds anything.

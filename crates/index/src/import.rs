@@ -1,6 +1,6 @@
 //! Filling an empty registry from existing repositories: `docketd import`.
 //!
-//! Tarballs are stored first, then everything else in one transaction: an interrupted import left nothing but blobs, and can be run again.
+//! Tarballs are stored first, then everything else in one transaction: an interrupted import left nothing but blobs, and goes on when it is run again.
 
 mod checkout;
 
@@ -77,7 +77,7 @@ pub struct Report {
     pub manifests: usize,
     /// Package sets.
     pub package_sets: usize,
-    /// Tarballs stored and verified.
+    /// Tarballs that are in the storage, verified when they were stored.
     pub tarballs: usize,
     /// Published versions whose tarball was not there.
     pub missing_tarballs: usize,
@@ -331,8 +331,16 @@ async fn store_tarballs(
     report: &mut Report,
     progress: &mut impl FnMut(String),
 ) -> Result<(), ImportError> {
+    // An import that was interrupted goes on where it was: a blob is stored as a whole or not at all.
+    let here = storage.digests().await?;
+    let mut found = 0_usize;
     for (name, metadata) in &content.metadata {
         for (version, entry) in &metadata.published {
+            if here.contains(&entry.hash) {
+                report.tarballs += 1;
+                found += 1;
+                continue;
+            }
             let file = format!("{name}/{version}.tar.gz");
             let path = folder.join(&file);
             let bytes = match tokio::fs::read(&path).await {
@@ -347,10 +355,13 @@ async fn store_tarballs(
             tarballs::check(name, *version, entry, &bytes).map_err(ImportError::WrongTarball)?;
             storage.put(bytes).await?;
             report.tarballs += 1;
-            if report.tarballs.is_multiple_of(500) {
-                progress(format!("stored {} tarballs", report.tarballs));
+            if (report.tarballs - found).is_multiple_of(500) {
+                progress(format!("stored {} tarballs", report.tarballs - found));
             }
         }
+    }
+    if found > 0 {
+        progress(format!("{found} tarballs were stored before"));
     }
     Ok(())
 }

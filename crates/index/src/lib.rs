@@ -33,7 +33,7 @@ pub use publish::{Publication, PublishError, bootstrap, publish};
 pub use release::{Release, ReleaseError, find_release_by, release_package_set};
 pub use solver_index::{list_installable, load as load_solver_index};
 pub use store::{
-    builds::{Build, Outcome, list as list_builds},
+    builds::{Build, Outcome, list as list_builds, list_failed_jobs},
     changes::{
         Change, ChangeFile, NewChange, Repository, last_seq, list as list_changes, lock as lock_changes,
     },

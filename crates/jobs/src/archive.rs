@@ -239,6 +239,20 @@ impl Jobs {
         store::archive::is_named(tx, &digest.hex()).await
     }
 
+    /// Returns all archived blobs that logs have lines in, each with what it is.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list_archived(&self, tx: &mut Tx) -> Result<Vec<(String, Sha256)>, Error> {
+        let named = store::archive::list_named(tx).await?;
+        let decode = |(hex, part): (String, String)| {
+            let digest =
+                Sha256::from_hex(&hex).map_err(Error::corrupt("job_log_archive", "digest", &part))?;
+            Ok((format!("the log of job {part}"), digest))
+        };
+        named.into_iter().map(decode).collect()
+    }
+
     /// True when anything was ever archived.
     ///
     /// # Errors

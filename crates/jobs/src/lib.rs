@@ -14,6 +14,7 @@ mod job;
 mod kind;
 mod log;
 mod operations;
+mod prune;
 mod reading;
 mod run;
 mod schedule;
@@ -27,6 +28,9 @@ mod tail;
 mod why;
 pub mod worker;
 
+use std::sync::Arc;
+
+use docket_core::{redact::Redactor, time::Timestamp};
 use docket_db::{Db, Error, Product, Tx};
 
 pub use actor::{Actor, Role};
@@ -37,6 +41,7 @@ pub use control::{Cancel, Retry};
 pub use job::{Enqueued, Job, JobId, JobState, NewJob};
 pub use kind::KindSetting;
 pub use log::{JobLog, Level, LogLine};
+pub use prune::EndedJob;
 pub use reading::{LineFilter, LinePage};
 pub use run::{Failure, Run};
 pub use schedule::{Every, LastTick, Schedule};
@@ -74,6 +79,8 @@ pub struct Jobs {
     feeds: tail::feed::Feeds,
     /// Where archived lines are; absent where nobody reads them.
     archive: Option<archive::Archive>,
+    /// Keeps secrets out of logs.
+    redactor: Arc<Redactor>,
 }
 
 impl Jobs {
@@ -87,7 +94,22 @@ impl Jobs {
             signals,
             feeds,
             archive: None,
+            redactor: Arc::default(),
         }
+    }
+
+    /// The same queue, in whose logs the secrets that `redactor` knows never stand. What has the shape of a secret never does.
+    #[must_use]
+    pub fn with_redactor(self, redactor: Redactor) -> Self {
+        Self {
+            redactor: Arc::new(redactor),
+            ..self
+        }
+    }
+
+    /// What keeps secrets out of logs, and of whatever else shows texts of others.
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
     }
 
     /// The database the queue lives in.
@@ -98,6 +120,15 @@ impl Jobs {
     /// The time as the queue sees it.
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// Returns the time that the database's server tells; `None` on SQLite, whose time is this machine's.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn server_time(&self) -> Result<Option<Timestamp>, Error> {
+        let mut tx = self.db.read().await?;
+        store::server::time(&mut tx).await
     }
 
     /// Stores `new` in `tx`, unless an active job of the same operation exists: then that one is returned.

@@ -6,16 +6,20 @@
 pub(crate) mod writer;
 
 use std::{
+    borrow::Cow,
     collections::VecDeque,
     str::FromStr,
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use docket_core::time::Timestamp;
+use docket_core::{
+    redact::{self, Redactor},
+    time::Timestamp,
+};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Clock, Job, JobId, step::StepStart};
+use crate::{Clock, Job, JobId, Jobs, step::StepStart};
 use writer::Dirty;
 
 /// How much a line matters. Stored as numbers with gaps (registry.md §1.11).
@@ -126,6 +130,9 @@ pub(crate) struct Shared {
 
 #[derive(Debug)]
 struct Head {
+    /// Every line passes here: no secret is stored.
+    redactor: Arc<Redactor>,
+    redacted: redact::Lines,
     /// Of the last line.
     seq: i64,
     at: Timestamp,
@@ -145,8 +152,10 @@ struct Head {
 
 impl JobLog {
     /// Continues the log of `job`. `lost` is cancelled when the lease turns out to be gone.
-    pub(crate) fn open(job: &Job, clock: Clock, dirty: Dirty, lost: CancellationToken) -> Self {
+    pub(crate) fn open(jobs: &Jobs, job: &Job, dirty: Dirty, lost: CancellationToken) -> Self {
         let head = Head {
+            redactor: jobs.redactor.clone(),
+            redacted: redact::Lines::default(),
             seq: job.log_seq,
             at: job.log_at,
             before_at: job.log_at,
@@ -160,7 +169,7 @@ impl JobLog {
             shared: Arc::new(Shared {
                 id: job.id,
                 attempt: job.attempt,
-                clock,
+                clock: jobs.clock().clone(),
                 head: Mutex::new(head),
                 dirty,
                 stored: watch::channel(job.log_seq).0,
@@ -307,6 +316,10 @@ impl Shared {
 
 impl Head {
     fn push(&mut self, now: Timestamp, level: Level, message: String) {
+        let message = match self.redacted.redact(&self.redactor, &message) {
+            Cow::Owned(redacted) => redacted,
+            Cow::Borrowed(_) => message,
+        };
         self.seq += 1;
         self.at = now.max(self.at.next_millisecond());
         self.waiting.push_back(LogLine {

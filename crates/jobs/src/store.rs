@@ -10,6 +10,7 @@ pub(crate) mod kinds;
 pub(crate) mod lease;
 pub(crate) mod lines;
 pub(crate) mod park;
+pub(crate) mod prune;
 pub(crate) mod rows;
 pub(crate) mod schedules;
 pub(crate) mod server;

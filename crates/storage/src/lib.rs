@@ -215,6 +215,17 @@ impl Storage {
         }
     }
 
+    /// Returns the files that were begun before `before` and never became a blob, because their process was killed, with their sizes. A bucket has none.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn list_unfinished(&self, before: DateTime<Utc>) -> Result<Vec<(PathBuf, u64)>, Error> {
+        match &self.0 {
+            Place::Local(directory) => directory.list_unfinished(before).await,
+            Place::S3(_) => Ok(Vec::new()),
+        }
+    }
+
     /// True when a blob with this digest is here.
     ///
     /// # Errors

@@ -8,10 +8,14 @@ use std::{
 };
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use docket_core::digest::Sha256;
 use sha2::Digest as _;
 
 use crate::{Error, Listed, layout};
+
+/// How the names of files begin that are not a blob yet.
+const UNFINISHED: &str = ".tmp";
 
 /// How much of a blob is in memory while it is copied.
 const CHUNK_BYTES: usize = 256 << 10;
@@ -114,6 +118,17 @@ impl LocalDirectory {
         .await
     }
 
+    pub(crate) async fn list_unfinished(&self, before: DateTime<Utc>) -> Result<Vec<(PathBuf, u64)>, Error> {
+        let root = self.root.clone();
+        blocking(move || {
+            list_unfinished(&root, before).map_err(|cause| Error::Directory {
+                path: root.to_path_buf(),
+                cause,
+            })
+        })
+        .await
+    }
+
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
@@ -168,6 +183,31 @@ fn list_blobs(root: &Path, after: Option<Sha256>, limit: usize) -> io::Result<Ve
     Ok(listed)
 }
 
+/// What [`write_durably`] began before `before` and did not end.
+fn list_unfinished(root: &Path, before: DateTime<Utc>) -> io::Result<Vec<(PathBuf, u64)>> {
+    let mut unfinished = Vec::new();
+    for outer in names(root)? {
+        for inner in names(&root.join(&outer))? {
+            let folder = root.join(&outer).join(inner);
+            for name in names(&folder)? {
+                if !name.starts_with(UNFINISHED) {
+                    continue;
+                }
+                let path = folder.join(name);
+                match fs::metadata(&path) {
+                    Ok(about) if DateTime::<Utc>::from(about.modified()?) < before => {
+                        unfinished.push((path, about.len()));
+                    }
+                    // It became a blob since the folder was read.
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
+            }
+        }
+    }
+    Ok(unfinished)
+}
+
 /// The names in a folder, in order; none when it is not there or is a file. Names of ours are all text.
 fn names(folder: &Path) -> io::Result<Vec<String>> {
     let entries = match fs::read_dir(folder) {
@@ -214,7 +254,7 @@ fn copy_and_digest<W: Write>(from: &Path, to: impl FnOnce() -> io::Result<W>) ->
 fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().expect("a blob's path has a folder");
     fs::create_dir_all(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
@@ -329,6 +369,23 @@ mod tests {
             }
             assert_eq!(found, digests, "{page} at a time");
         }
+    }
+
+    /// What a killed process has left half written is found once it is old; blobs and young files are not.
+    #[tokio::test]
+    async fn a_file_that_never_became_a_blob_is_found() {
+        let (directory, storage) = store();
+        let digest = storage.put(Bytes::from_static(b"hello")).await.unwrap();
+        let half = directory
+            .path()
+            .join(layout::key(digest))
+            .with_file_name(".tmp123");
+        fs::write(&half, "hel").unwrap();
+        let hour = chrono::TimeDelta::hours(1);
+        let found = storage.list_unfinished(Utc::now() - hour).await.unwrap();
+        assert!(found.is_empty());
+        let found = storage.list_unfinished(Utc::now() + hour).await.unwrap();
+        assert_eq!(found, [(half, 3)]);
     }
 
     /// A copy is the blob, however many chunks it has; of what is not here nothing is made.

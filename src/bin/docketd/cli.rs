@@ -56,14 +56,28 @@ pub enum Command {
     Import(Import),
     /// Write the registry back as the files of its repositories
     Export(Export),
+    /// Write everything to one file, while servers and workers run
+    Backup(Backup),
+    /// Fill an empty database and storage from a backup
+    Restore {
+        /// What `docketd backup` wrote; `-` is standard input
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Remove what nobody needs any more: lists it with sizes, and asks
+    Prune(Prune),
     /// Publish an example package on a server of its own and show how
     Demo {
         /// End when the package has been published, fetched and verified, instead of at Ctrl-C
         #[arg(long)]
         once: bool,
     },
-    /// Check configuration, database, storage, git, sandbox and compilers
-    Doctor,
+    /// Check configuration, database, storage, clock, certificates, git, sandbox and compilers
+    Doctor {
+        /// As one JSON document, for programs
+        #[arg(long)]
+        json: bool,
+    },
     /// Say whether a server can do its work: exit code 0 if it can, 1 if not
     Health {
         /// Address of the server [default: where the configuration lets it listen]
@@ -120,4 +134,31 @@ pub struct Export {
     /// Gets the tarballs, at NAME/VERSION.tar.gz; those not here yet are fetched
     #[arg(long, value_name = "DIR")]
     pub tarballs: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Backup {
+    /// Where it goes (.tar.gz), which must not exist yet; `-` is standard output
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Leave out tarballs and archived logs, for a storage that is backed up by itself
+    #[arg(long)]
+    pub without_blobs: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Prune {
+    /// Only list what would be removed
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+    /// Also jobs that the registry gave itself (matrix, pushes, chores) and that ended so many days ago, with their logs; one that
+    /// tells why a version does not compile stays
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(7..=36_500))]
+    pub own_jobs_after_days: Option<u32>,
+    /// Also what only makes the next package set faster
+    #[arg(long)]
+    pub caches: bool,
 }

@@ -7,10 +7,13 @@ pub mod init;
 mod issues;
 pub mod keys;
 mod legal;
+mod log;
 mod logs;
+mod secrets;
 pub mod show;
 mod sources;
 mod storage;
+mod telemetry;
 mod trust;
 
 use std::{
@@ -33,9 +36,11 @@ pub use documentation::Documentation;
 pub use git::Git;
 pub use health::Health;
 pub use legal::Legal;
+pub use log::{Format, Log};
 pub use logs::Logs;
 pub use sources::Sources;
 pub use storage::Storage;
+pub use telemetry::Telemetry;
 pub use trust::{GitHub, Trustees};
 
 /// Every value in force. Unknown keys are refused, because a typo in a limit should not be silent.
@@ -58,6 +63,8 @@ pub struct Config {
     pub health: Health,
     /// The `[legal]` section.
     pub legal: Legal,
+    /// The `[log]` section.
+    pub log: Log,
     /// The `[logs]` section.
     pub logs: Logs,
     /// The `[operations]` section.
@@ -72,6 +79,8 @@ pub struct Config {
     pub storage: Storage,
     /// The `[compilers]` section.
     pub compilers: Compilers,
+    /// The `[telemetry]` section.
+    pub telemetry: Telemetry,
     /// The `[trustees]` section.
     pub trustees: Trustees,
     /// The `[worker]` section.
@@ -89,6 +98,7 @@ impl Default for Config {
             github: GitHub::default(),
             health: Health::default(),
             legal: Legal::default(),
+            log: Log::default(),
             logs: Logs::default(),
             operations: Operations::default(),
             package_sets: PackageSets::default(),
@@ -96,6 +106,7 @@ impl Default for Config {
             sources: Sources::default(),
             storage: Storage::default(),
             compilers: Compilers::default(),
+            telemetry: Telemetry::default(),
             trustees: Trustees::default(),
             worker: Worker::default(),
         }
@@ -314,7 +325,9 @@ impl Config {
         }
         self.storage.check()?;
         self.legal.texts()?;
+        self.check_log()?;
         self.check_logs()?;
+        self.check_telemetry()?;
         self.check_webhook()
     }
 

@@ -1,23 +1,28 @@
 //! `docketd`: the registry's servers and workers, and the commands of those who run them.
 
+mod backup;
 mod cli;
 mod config;
 mod data;
 mod demo;
 mod doctor;
 mod health;
+mod log;
+mod prune;
 mod purs_stand_in;
 mod server;
+mod telemetry;
 #[cfg(test)]
 mod written;
 
-use std::{io::IsTerminal, process::ExitCode};
+use std::process::ExitCode;
 
-use self::config::{Config, ConfigError, init, show};
+use self::config::{Config, ConfigError, Log, init, show};
 use clap::Parser;
 use cli::{Cli, Command, ConfigCommand};
+use docket_core::redact::Redactor;
 use server::Roles;
-use tracing_subscriber::EnvFilter;
+use telemetry::Traces;
 
 /// The configuration or the environment is wrong (sysexits.h, EX_CONFIG).
 const EXIT_CONFIG: u8 = 78;
@@ -37,7 +42,6 @@ fn main() -> ExitCode {
         let argv: Vec<String> = std::iter::once("purs".to_owned()).chain(arguments).collect();
         return purs_stand_in::run(&argv);
     }
-    start_tracing(matches!(cli.command, Some(Command::Demo { .. })));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let done = runtime
         .map_err(anyhow::Error::from)
@@ -46,7 +50,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             // One line says why, with its causes.
-            eprintln!("docketd: {}", one_line(&error));
+            eprintln!("docketd: {}", Redactor::default().redact(&one_line(&error)));
             let configuration = error.is::<ConfigError>()
                 || error.downcast_ref::<docket_db::Error>().is_some_and(|error| {
                     matches!(
@@ -65,6 +69,11 @@ fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     if let Some(Command::Demo { once }) = cli.command {
+        let quiet = Log {
+            level: "warn".to_owned(),
+            ..Log::default()
+        };
+        log::start(&quiet, Redactor::default(), None)?;
         return demo::run(&cli.common, once).await;
     }
     // The only command that a broken configuration does not stop.
@@ -77,6 +86,16 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut config = Config::load(&cli.common)?;
+    let serves = matches!(
+        cli.command,
+        None | Some(Command::All | Command::Serve | Command::Work { .. })
+    );
+    let traces = if serves {
+        Traces::start(&config.telemetry, config.redactor())?
+    } else {
+        None
+    };
+    log::start(&config.log, config.redactor(), traces.clone())?;
     match cli.command {
         None | Some(Command::All) => {
             server::run(
@@ -117,7 +136,10 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Migrate) => data::migrate(&config).await?,
         Some(Command::Import(switches)) => data::import(&config, switches).await?,
         Some(Command::Export(switches)) => data::export(&config, switches).await?,
-        Some(Command::Doctor) => return doctor::run(&config).await,
+        Some(Command::Backup(switches)) => backup::backup(&config, switches).await?,
+        Some(Command::Restore { file }) => backup::restore(&config, &file).await?,
+        Some(Command::Prune(switches)) => return prune::run(&config, &switches).await,
+        Some(Command::Doctor { json }) => return doctor::run(&config, json).await,
         Some(Command::Config {
             command: ConfigCommand::Show,
         }) => print!("{}", show::text(&config, &cli.common)?),
@@ -130,18 +152,10 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             },
         ) => unreachable!("handled before"),
     }
+    if let Some(traces) = traces {
+        traces.flush().await;
+    }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The server's own log goes to standard error; `RUST_LOG` changes what is told.
-fn start_tracing(quiet: bool) {
-    let default = if quiet { "warn" } else { "info,sqlx=warn" };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
 }
 
 /// The error and its causes in one line. Some libraries repeat a cause in their own text; it is not said twice.

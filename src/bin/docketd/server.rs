@@ -107,7 +107,9 @@ impl Server {
         roles: Roles,
         shutdown: CancellationToken,
     ) -> anyhow::Result<Self> {
-        let jobs = Jobs::new(stores.db.clone(), Clock::system()).with_storage(&stores.storage);
+        let jobs = Jobs::new(stores.db.clone(), Clock::system())
+            .with_storage(&stores.storage)
+            .with_redactor(config.redactor());
         let github = config.github.client()?;
         let schedules = chores::schedules(github.is_some());
         let mut tasks = Vec::new();

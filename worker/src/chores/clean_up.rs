@@ -1,13 +1,11 @@
 //! Removing what nobody needs any more: old ticks of timetables, what killed workers left behind, and blobs that nothing names.
 
-mod blobs;
-
 use docket_jobs::{Failure, Run};
 
+use crate::garbage::{self, Owner};
 use crate::outcome::PublishError;
 use crate::state::WorkerState;
 use crate::work_dir;
-use blobs::Owner;
 
 /// The task.
 pub(super) const TASK: &str = "clean-up";
@@ -25,12 +23,12 @@ pub(super) async fn run(state: &WorkerState, run: &Run) -> Result<(), Failure> {
     run.log.info(format!(
         "Removed {ticks} old ticks and {dirs} work directories of workers that were killed."
     ));
-    let removed = blobs::remove_unnamed(state, run, Owner::Registry).await?;
+    let removed = garbage::remove_unnamed(run.jobs(), &state.storage, Owner::Registry).await?;
     run.log.info(format!(
         "Removed {} blobs that nothing names, {} bytes.",
         removed.blobs, removed.bytes
     ));
-    let removed = blobs::remove_unnamed(state, run, Owner::Logs).await?;
+    let removed = garbage::remove_unnamed(run.jobs(), &state.storage, Owner::Logs).await?;
     run.log.info(format!(
         "Removed {} blobs of the archive that no log names, {} bytes.",
         removed.blobs, removed.bytes

@@ -49,6 +49,27 @@ enum Held {
     Temporary { _dir: TempDir },
 }
 
+/// Removes everything that is kept in `dir`, which the next job makes again; false when somebody works there.
+///
+/// # Errors
+/// When something cannot be removed.
+pub fn clear(dir: &Path) -> io::Result<bool> {
+    if !dir.exists() {
+        return Ok(true);
+    }
+    let lock = File::create(dir.join("lock"))?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(false),
+        Err(TryLockError::Error(cause)) => return Err(cause),
+    }
+    // What vouches for the rest goes first, should this be killed in the middle.
+    for part in ["output.json", "good", "build", "store"] {
+        remove(&dir.join(part))?;
+    }
+    Ok(true)
+}
+
 impl Workshop {
     /// Opens `dir`, or, while another process works there, a directory below `elsewhere` that is gone when the job ends.
     pub(super) fn open(dir: &Path, elsewhere: &Path) -> io::Result<Self> {

@@ -43,7 +43,8 @@ pub(super) async fn read(
                 manifest.map_or(&metadata.location, |manifest| &manifest.location),
                 manifest.map_or("", |manifest| manifest.git_ref.as_str()),
             );
-            View::Html(render(&text, &files))
+            // What authors have let slip is shown to nobody here.
+            View::Html(render(&state.jobs.redactor().redact(&text), &files))
         }
         Ok(Ok(Ok(Some(Readme::TooLong)))) => View::Nothing(format!(
             "The README is longer than {}; read it where the package comes from.",

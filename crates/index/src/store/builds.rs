@@ -1,6 +1,6 @@
 //! With which compilers each version was tried, and the packages whose metadata file waits for its commit.
 
-use std::str::FromStr;
+use std::{collections::HashSet, str::FromStr};
 
 use docket_core::{name::PackageName, time::Timestamp, version::Version};
 use docket_db::{Error, Tx, execute, on};
@@ -161,4 +161,11 @@ fn decode_names(names: Vec<String>) -> Result<Vec<PackageName>, Error> {
                 .map_err(Error::corrupt("metadata_pending", "name", &name))
         })
         .collect()
+}
+
+/// Returns the jobs in whose logs it is told why a version does not compile, or could not be tried.
+pub async fn list_failed_jobs(tx: &mut Tx) -> Result<HashSet<String>, Error> {
+    const SQL: &str = "SELECT job_id FROM build_result WHERE outcome <> 'compiles'";
+    let jobs: Vec<String> = on!(tx, conn => sqlx::query_scalar(SQL).fetch_all(conn))?;
+    Ok(jobs.into_iter().collect())
 }

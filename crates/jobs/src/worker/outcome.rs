@@ -7,11 +7,11 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use tracing::{error, info, warn};
+use tracing::{Instrument, error, info, info_span, warn};
 
 use super::{Attempts, Config, Handler, given_back_line, slot::Claim};
 use crate::{
-    Failure, Job, JobLog, Level, Run,
+    Failure, Job, JobLog, Jobs, Level, Run,
     decide::{self, Ending},
 };
 
@@ -36,7 +36,7 @@ pub(super) async fn attempt(attempts: Attempts, claim: Claim) {
     let lease_millis = config.lease_secs as i64 * 1000;
     let claimed_at = job.started_at.unwrap_or_else(|| jobs.clock().now());
     let hold = heartbeats.hold(&job, claimed_at.plus_millis(lease_millis));
-    let log = JobLog::open(&job, jobs.clock().clone(), logs, hold.lost.clone());
+    let log = JobLog::open(&jobs, &job, logs, hold.lost.clone());
     info!(job.id = %job.id, job.kind = %job.kind, job.attempt = job.attempt, "job started");
     if job.attempt > 1 {
         log.info(format!("Attempt {} begins.", job.attempt));
@@ -52,7 +52,9 @@ pub(super) async fn attempt(attempts: Attempts, claim: Claim) {
     };
     let effective = run.effective.clone();
     // A panic is ours to mend; caught here, so that the job's log and state say so.
-    let work = AssertUnwindSafe((handler.run)(run)).catch_unwind();
+    let package = job.package_name.as_ref().map(tracing::field::display);
+    let span = info_span!("job", job.id = %job.id, job.kind = %job.kind, job.attempt = job.attempt, package.name = package);
+    let work = AssertUnwindSafe((handler.run)(run).instrument(span)).catch_unwind();
     let limited = tokio::time::timeout(Duration::from_secs(handler.timeout_secs), work);
     // A job that may have had effects is not cancelled any more: it ends by itself.
     let cancel = async {
@@ -83,7 +85,9 @@ pub(super) async fn attempt(attempts: Attempts, claim: Claim) {
         () = hold.lost.cancelled() => None,
     };
     cancelled.cancel();
-    let (ending, line) = last.map_or((None, None), |(ending, line)| (Some(ending), line));
+    let (ending, line) = last.map_or((None, None), |(ending, line)| {
+        (Some(without_secrets(&jobs, ending)), line)
+    });
     let lines = log.close(line).await;
     if hold.lost.is_cancelled() || ending.is_none() {
         warn!(job.id = %job.id, job.attempt = job.attempt, "the lease was lost; another attempt goes on");
@@ -94,6 +98,17 @@ pub(super) async fn attempt(attempts: Attempts, claim: Claim) {
     }
     // Not before: a lease that lapses while the database is away lets somebody else begin what has ended.
     heartbeats.release(job.id);
+}
+
+/// Why a job failed is shown apart from its log, too.
+fn without_secrets(jobs: &Jobs, ending: Ending) -> Ending {
+    match ending {
+        Ending::Failed { code, detail } => {
+            let detail = jobs.redactor.redact(&detail).into_owned();
+            Ending::Failed { code, detail }
+        }
+        other => other,
+    }
 }
 
 /// Decides what follows from a handler's result; `None` when nothing may be written any more.

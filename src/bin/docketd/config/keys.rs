@@ -104,6 +104,14 @@ pub const SECTIONS: &[(&str, &str)] = &[
         "For how long job logs are kept, and where; days are counted from the end of a job",
     ),
     (
+        "log",
+        "What the server tells on standard error; the logs of jobs are something else",
+    ),
+    (
+        "telemetry",
+        "Where traces are sent, by the protocol of OpenTelemetry",
+    ),
+    (
         "health",
         "Watchers that hear that work goes on, by the protocol of healthchecks.io",
     ),
@@ -223,6 +231,16 @@ pub const KEYS: &[Key] = &[
         "Days after which a log moves from the database to the storage, where it is read as before; 0 leaves logs in the database."),
     is("logs", "remove_after_days", "0",
         "Days after which an archived log is removed; 0 keeps it for ever."),
+
+    is("log", "format", r#""pretty""#,
+        "`pretty` for people, or `json` for programs: one object on each line."),
+    is("log", "level", r#""info""#,
+        "The least that is told: `error`, `warn`, `info`, `debug` or `trace`; or one for each part, such as `info,docket_worker=debug`. `RUST_LOG` wins."),
+
+    depends("telemetry", "url", "nowhere", r#""http://collector.internal:4318""#,
+        "A collector of OpenTelemetry, which takes OTLP over HTTP as JSON; traces go to `/v1/traces` there."),
+    depends("telemetry", "token_file", "none", r#""/etc/docket/collector-token""#,
+        "A file with the token that the collector wants as `Authorization: Bearer`."),
 
     depends("health", "ping_url", "none", r#""https://hc-ping.com/worker""#,
         "The check of the worker loop, pinged while it makes progress."),

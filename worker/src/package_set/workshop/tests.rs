@@ -176,3 +176,18 @@ fn the_directory_has_one_user_at_a_time() {
     drop(clone);
     assert!(Workshop::open(&kept, &elsewhere).unwrap().is_kept());
 }
+
+/// Who prunes clears the directory only while nobody works there, and the next job makes it again.
+#[test]
+fn the_directory_is_cleared_while_nobody_works_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let (kept, elsewhere) = (dir.path().join("sets"), dir.path().join("elsewhere"));
+    assert!(clear(&kept).unwrap(), "there is nothing yet");
+    let workshop = Workshop::open(&kept, &elsewhere).unwrap();
+    assert!(!clear(&kept).unwrap());
+    assert!(workshop.store().exists());
+    drop(workshop);
+    assert!(clear(&kept).unwrap());
+    assert!(!kept.join("store").exists() && !kept.join("build").exists());
+    assert!(Workshop::open(&kept, &elsewhere).unwrap().is_kept());
+}
