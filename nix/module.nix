@@ -176,6 +176,8 @@ in
 
     # The keys of settings that name files with secrets.
     secrets = {
+      # Read when a service starts: a renewed key needs a restart.
+      api.tls_key_file = secret;
       database.url_file = secret;
       storage.secret_access_key_file = secret;
       trustees.token_file = secret;
