@@ -1,6 +1,7 @@
 //! How much one client may ask for, so that none keeps the others from being answered.
 
 use std::{
+    hash::Hash,
     net::{IpAddr, Ipv6Addr, SocketAddr},
     num::NonZeroU32,
     sync::Arc,
@@ -14,6 +15,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use docket_http::Problem;
+use docket_jobs::Actor;
 use governor::{
     Quota, RateLimiter,
     clock::{Clock, DefaultClock},
@@ -42,6 +44,8 @@ pub struct Rules {
     pub requests_per_minute: Option<NonZeroU32>,
     /// Of these, requests for an operation or another change (`POST` below `/api/`).
     pub changes_per_minute: Option<NonZeroU32>,
+    /// Operations that one key or token may ask for in a minute, from wherever; without, there is no limit.
+    pub changes_per_minute_by_key: Option<NonZeroU32>,
     /// Logs that are followed at once, by all clients together.
     pub watchers: usize,
     /// Jobs of one kind that wait or run for one package, when somebody asks for another one.
@@ -55,6 +59,7 @@ impl Default for Rules {
         Self {
             requests_per_minute: NonZeroU32::new(3000),
             changes_per_minute: NonZeroU32::new(60),
+            changes_per_minute_by_key: NonZeroU32::new(120),
             watchers: 10_000,
             active_jobs_per_package: 25,
             trusted_proxies: Vec::new(),
@@ -62,14 +67,55 @@ impl Default for Rules {
     }
 }
 
-type ByAddress = RateLimiter<IpAddr, HashMapStateStore<IpAddr>, DefaultClock, StateInformationMiddleware>;
+/// What was asked for lately, by those who asked.
+type Lately<K> = RateLimiter<K, HashMapStateStore<K>, DefaultClock, StateInformationMiddleware>;
+
+/// Nobody has asked for anything yet.
+fn lately<K: Clone + Eq + Hash>(per_minute: NonZeroU32) -> Lately<K> {
+    RateLimiter::new(
+        Quota::per_minute(per_minute),
+        HashMapStateStore::default(),
+        DefaultClock::default(),
+    )
+}
+
+/// Counts one more; `whose` and `what` say in a refusal what is too much.
+fn count<K: Clone + Eq + Hash>(
+    lately: &Lately<K>,
+    key: &K,
+    whose: &str,
+    what: &str,
+) -> Result<Told, (Problem, Told)> {
+    lately
+        .check_key(key)
+        .map(|state| Told::new(state.quota().burst_size().get(), state.remaining_burst_capacity()))
+        .map_err(|refused| {
+            let limit = refused.quota().burst_size().get();
+            let wait = refused.wait_time_from(lately.clock().now()).as_secs() + 1;
+            let problem = Problem::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too-many-requests",
+                "Too many requests",
+            );
+            let detail = format!("{whose} may send {limit} {what} in a minute. Try again in {wait} s.");
+            (problem.detail(detail).retry_after_secs(wait), Told::new(limit, 0))
+        })
+}
+
+fn forget<K: Clone + Eq + Hash>(lately: Option<&Lately<K>>) {
+    if let Some(lately) = lately {
+        lately.retain_recent();
+        lately.shrink_to_fit();
+    }
+}
 
 /// The rules, and what was asked for lately.
 #[derive(Debug)]
 pub struct Limits {
     rules: Rules,
-    requests: Option<ByAddress>,
-    changes: Option<ByAddress>,
+    requests: Option<Lately<IpAddr>>,
+    changes: Option<Lately<IpAddr>>,
+    changes_by_key: Option<Lately<String>>,
     watchers: Arc<Semaphore>,
 }
 
@@ -84,16 +130,10 @@ impl Limits {
     /// Nobody has asked for anything yet.
     #[must_use]
     pub fn new(rules: Rules) -> Self {
-        let limiter = |per_minute: NonZeroU32| -> ByAddress {
-            RateLimiter::new(
-                Quota::per_minute(per_minute),
-                HashMapStateStore::default(),
-                DefaultClock::default(),
-            )
-        };
         Self {
-            requests: rules.requests_per_minute.map(limiter),
-            changes: rules.changes_per_minute.map(limiter),
+            requests: rules.requests_per_minute.map(lately),
+            changes: rules.changes_per_minute.map(lately),
+            changes_by_key: rules.changes_per_minute_by_key.map(lately),
             watchers: Arc::new(Semaphore::new(rules.watchers)),
             rules,
         }
@@ -142,10 +182,9 @@ impl Limits {
                 () = tokio::time::sleep(FORGET) => {}
                 () = shutdown.cancelled() => return,
             }
-            for limiter in [&self.requests, &self.changes].into_iter().flatten() {
-                limiter.retain_recent();
-                limiter.shrink_to_fit();
-            }
+            forget(self.requests.as_ref());
+            forget(self.changes.as_ref());
+            forget(self.changes_by_key.as_ref());
         }
     }
 
@@ -174,33 +213,27 @@ impl Limits {
             return Ok(None);
         }
         let key = network(client);
-        let mut told = None;
-        let limiters = [
-            (&self.requests, "requests"),
-            (if is_change { &self.changes } else { &None }, "changes"),
-        ];
-        for (limiter, what) in limiters {
-            let Some(limiter) = limiter else { continue };
-            match limiter.check_key(&key) {
-                Ok(state) => {
-                    let limit = state.quota().burst_size().get();
-                    told = Some(Told::new(limit, state.remaining_burst_capacity()));
-                }
-                Err(refused) => {
-                    let limit = refused.quota().burst_size().get();
-                    let wait = refused.wait_time_from(limiter.clock().now()).as_secs() + 1;
-                    let problem = Problem::new(
-                        StatusCode::TOO_MANY_REQUESTS,
-                        "too-many-requests",
-                        "Too many requests",
-                    );
-                    let detail =
-                        format!("This address may send {limit} {what} in a minute. Try again in {wait} s.");
-                    return Err((problem.detail(detail).retry_after_secs(wait), Told::new(limit, 0)));
-                }
-            }
+        let counted = |lately: &Lately<IpAddr>, what| count(lately, &key, "This address", what);
+        let mut told = self
+            .requests
+            .as_ref()
+            .map(|lately| counted(lately, "requests"))
+            .transpose()?;
+        if is_change && let Some(lately) = &self.changes {
+            told = Some(counted(lately, "changes")?);
         }
         Ok(told)
+    }
+
+    /// Counts an operation of somebody who has proved who it is: no stranger can use up what a key may do.
+    pub(crate) fn count_key(&self, actor: &Actor) -> Result<(), Problem> {
+        let Some(lately) = &self.changes_by_key else {
+            return Ok(());
+        };
+        let key = actor.key.clone().unwrap_or_else(|| actor.to_string());
+        count(lately, &key, "This key or token", "operations")
+            .map(drop)
+            .map_err(|(problem, _)| problem)
     }
 }
 
@@ -355,6 +388,31 @@ mod tests {
         assert!(limits.count(same_customer, true).is_err());
         let other: IpAddr = "2001:db8:0:2::1".parse().unwrap();
         assert!(limits.count(other, true).is_ok());
+    }
+
+    /// Wherever it asks from; another key, and a token, have limits of their own.
+    #[test]
+    fn a_key_does_so_much_and_no_more() {
+        let limits = Limits::new(Rules {
+            changes_per_minute_by_key: NonZeroU32::new(2),
+            ..Rules::default()
+        });
+        let owner = |key: Option<&str>| Actor {
+            role: docket_jobs::Role::Owner,
+            name: "me@example.org".to_owned(),
+            key: key.map(str::to_owned),
+        };
+        for _ in 0..2 {
+            limits.count_key(&owner(Some("SHA256:one"))).unwrap();
+        }
+        let problem = limits.count_key(&owner(Some("SHA256:one"))).unwrap_err();
+        assert!(
+            problem.text().contains("2 operations in a minute"),
+            "{}",
+            problem.text()
+        );
+        assert!(limits.count_key(&owner(Some("SHA256:two"))).is_ok());
+        assert!(limits.count_key(&owner(None)).is_ok());
     }
 
     #[test]

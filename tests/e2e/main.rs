@@ -12,6 +12,7 @@ mod cluster;
 mod configuration;
 mod control;
 mod crash;
+mod crowd;
 mod demo;
 mod fixture;
 mod gate;

@@ -41,6 +41,11 @@ pub(super) async fn submit(
     new: &NewJob,
     settle: impl AsyncFnOnce(&mut Tx, &Job) -> Result<Earlier, Error>,
 ) -> Result<Json<Accepted>, V1Error> {
+    if let Some(actor) = &new.actor {
+        limits
+            .count_key(actor)
+            .map_err(|problem| V1Error::new(headers, problem))?;
+    }
     let enqueued = match enqueue(jobs, limits, new, settle).await {
         Ok(Ok(enqueued)) => enqueued,
         Ok(Err(forbidden)) => return Err(V1Error::new(headers, forbidden)),

@@ -57,6 +57,8 @@ pub struct Limits {
     pub requests_per_minute: u32,
     /// Of these, requests that change something; 0 for no limit. Default 60.
     pub changes_per_minute: u32,
+    /// Operations of one key or token in a minute; 0 for no limit. Default 120.
+    pub changes_per_minute_by_key: u32,
     /// Jobs of one kind that wait or run for one package. Default 25.
     pub active_jobs_per_package: NonZeroU32,
 }
@@ -70,6 +72,7 @@ impl Default for Limits {
             watchers: NonZeroUsize::new(rules.watchers).unwrap_or(NonZeroUsize::MIN),
             requests_per_minute: per_minute(rules.requests_per_minute),
             changes_per_minute: per_minute(rules.changes_per_minute),
+            changes_per_minute_by_key: per_minute(rules.changes_per_minute_by_key),
             active_jobs_per_package: u32::try_from(rules.active_jobs_per_package)
                 .ok()
                 .and_then(NonZeroU32::new)
@@ -139,6 +142,7 @@ impl Config {
         Ok(Rules {
             requests_per_minute: NonZeroU32::new(self.limits.requests_per_minute),
             changes_per_minute: NonZeroU32::new(self.limits.changes_per_minute),
+            changes_per_minute_by_key: NonZeroU32::new(self.limits.changes_per_minute_by_key),
             watchers: self.limits.watchers.get(),
             active_jobs_per_package: i64::from(self.limits.active_jobs_per_package.get()),
             trusted_proxies: self.api.proxies()?,

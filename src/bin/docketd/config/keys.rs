@@ -144,6 +144,8 @@ pub const KEYS: &[Key] = &[
         "Requests of one address in a minute, or of one network of the size /64; 0 for no limit. This machine itself has none."),
     is("limits", "changes_per_minute", "60",
         "Of these, requests that ask for an operation or another change; 0 for no limit."),
+    is("limits", "changes_per_minute_by_key", "120",
+        "Operations that one key or token asks for in a minute, from wherever; 0 for no limit."),
     is("limits", "active_jobs_per_package", "25",
         "Jobs of one kind that wait or run for one package, when somebody asks for another one."),
 
