@@ -173,6 +173,7 @@ fn the_client_needs_no_server() {
     let reason = "a client must not drag a server along";
     never(&workspace(), "docket-client", &servers, reason);
     never(&workspace(), "docket-github", &servers, reason);
+    never(&workspace(), "docket-package", &servers, reason);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Every code with which a request or the queue answers is explained in `docs/problems.md`, and every explained one exists.
 //!
-//! The codes of refused packages are checked beside them, in `worker/src/rejection.rs`.
+//! The codes of refused packages are checked beside them, in `worker/src/codes.rs`.
 
 use std::{collections::BTreeSet, fs, path::Path};
 

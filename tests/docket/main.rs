@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod authors;
+mod checks;
 #[cfg(feature = "forward-issue")]
 mod forward_issue;
 #[cfg(feature = "forward-issue")]

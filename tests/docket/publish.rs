@@ -18,6 +18,8 @@ pub(crate) fn demo() -> TempDir {
         "ref": "v1.0.0", "dependencies": {},
     });
     fs::write(folder.path().join("purs.json"), manifest.to_string()).unwrap();
+    fs::create_dir(folder.path().join("src")).unwrap();
+    fs::write(folder.path().join("src/Demo.purs"), "module Demo where\n").unwrap();
     folder
 }
 
@@ -38,6 +40,7 @@ fn progress_is_shown_while_the_job_runs_and_is_gone_at_the_end() {
     assert_eq!(
         screen::lines(&written),
         [
+            "checking demo@1.0.0",
             &format!("publishing demo@1.0.0 from v1.0.0: {}/logs/job-1", server.url),
             "07:02:11.004 NOTICE looked at it",
             "published demo@1.0.0",
@@ -55,6 +58,9 @@ fn in_a_pipe_there_is_no_progress() {
     );
     assert_eq!(
         said.err,
-        format!("publishing demo@1.0.0 from v1.0.0: {}/logs/job-1\n", server.url)
+        format!(
+            "checking demo@1.0.0\npublishing demo@1.0.0 from v1.0.0: {}/logs/job-1\n",
+            server.url
+        )
     );
 }

@@ -1,23 +1,4 @@
-//! The stable codes of refusals: each enum lists its own, and `docs/problems.md` explains them all, in this order.
-
-/// Gives an enum its `code()` and the catalogue of all codes, from one list of variants.
-macro_rules! codes {
-    ($refusal:ident: $($variant:ident => $code:literal,)*) => {
-        impl $refusal {
-            /// Every code there is, in the order of `docs/problems.md`.
-            pub const CATALOGUE: &[&str] = &[$($code),*];
-
-            /// The stable code that `docs/problems.md` explains.
-            #[must_use]
-            pub fn code(&self) -> &'static str {
-                match self {
-                    $(Self::$variant { .. } => $code,)*
-                }
-            }
-        }
-    };
-}
-pub(crate) use codes;
+//! The stable codes of refusals: each enum lists its own (`docket_package::codes!`), and `docs/problems.md` explains them all, in this order.
 
 #[cfg(test)]
 mod tests {

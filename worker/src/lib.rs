@@ -4,13 +4,13 @@
 
 mod child;
 pub mod chores;
+#[cfg(test)]
 mod codes;
 pub mod compiler;
 mod disk;
 pub mod documentation;
 pub mod garbage;
 pub mod github_issue;
-pub mod license;
 pub mod matrix;
 pub mod outcome;
 pub mod package;
@@ -20,7 +20,6 @@ pub mod publish;
 pub mod purs;
 pub mod push;
 pub mod refusal;
-pub mod rejection;
 pub mod sandbox;
 mod signed;
 pub mod source;
@@ -29,6 +28,7 @@ pub mod transfer;
 pub mod unpublish;
 pub mod work_dir;
 
+pub use docket_package::{license, rejection};
 pub use state::WorkerState;
 
 /// Returns what runs the operations of the registry and what follows from them; [`chores::handlers`] are beside these.

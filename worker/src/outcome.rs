@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use docket_jobs::Failure;
+use docket_package::CheckError;
 
 use crate::disk;
 use crate::rejection::Rejection;
@@ -59,6 +60,15 @@ impl PublishError {
         move |cause| Self::Unavailable {
             service,
             cause: cause.into(),
+        }
+    }
+}
+
+impl From<CheckError> for PublishError {
+    fn from(err: CheckError) -> Self {
+        match err {
+            CheckError::Rejected(rejection) => Self::Rejected(rejection),
+            CheckError::Local { doing, cause } => Self::Local { doing, cause },
         }
     }
 }

@@ -1,10 +1,9 @@
 //! From a checked source to the tarball that clients download, and back.
 
-mod files;
 mod tarball;
 mod unpack;
 
-pub use files::{Selection, select};
+pub use docket_package::files::{Selection, select};
 pub use tarball::{Tarball, pack};
 pub use unpack::{UnpackError, unpack};
 

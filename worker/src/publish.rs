@@ -195,7 +195,7 @@ async fn fetch(
 async fn check_license(state: &WorkerState, run: &Run, candidate: &Candidate) -> Result<(), PublishError> {
     let (licenses, dir) = (Arc::clone(&state.licenses), candidate.package_dir.clone());
     let declared = candidate.manifest.license.clone();
-    blocking(move || licenses.check(&dir, &declared)).await?;
+    blocking(move || Ok(licenses.check(&dir, &declared)?)).await?;
     run.log.info(format!(
         "The licence files go with the manifest's {}.",
         candidate.manifest.license

@@ -8,8 +8,8 @@ use docket_core::time::Timestamp;
 use docket_core::version::Version;
 use docket_jobs::Failure;
 
-use crate::codes::codes;
 use crate::rejection::{join, place};
+use docket_package::codes;
 
 /// Why an unpublish or a transfer was refused.
 ///

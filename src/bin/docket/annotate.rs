@@ -43,20 +43,31 @@ pub(crate) fn annotate(
     manifest: Option<&Manifest>,
     out: &Printer,
 ) -> Result<(), Failure> {
-    let code = failure.code().unwrap_or("publish").to_owned();
-    let found = match failure {
+    let found: Vec<(&str, Annotation)> = match failure {
         Failure::JobFailed {
             error: Some(error), ..
-        } => in_source(&error.code, &error.message, dir, manifest),
+        } => coded(&error.code, in_source(&error.code, &error.message, dir, manifest)),
+        Failure::WouldRefuse { refused, .. } => refused
+            .iter()
+            .flat_map(|one| coded(one.code(), in_source(one.code(), &one.to_string(), dir, manifest)))
+            .collect(),
         Failure::Manifest { file, cause } => {
             let text = std::fs::read_to_string(file).unwrap_or_default();
-            vec![in_manifest(file.clone(), &text, "", &cause.to_string())]
+            let annotation = in_manifest(file.clone(), &text, "", &cause.to_string());
+            vec![("manifest-invalid", annotation)]
         }
         _ => Vec::new(),
     };
     found
         .iter()
-        .try_for_each(|annotation| Ok(out.bytes(command(annotation, &code).as_bytes())?))
+        .try_for_each(|(code, annotation)| Ok(out.bytes(command(annotation, code).as_bytes())?))
+}
+
+fn coded(code: &str, annotations: Vec<Annotation>) -> Vec<(&str, Annotation)> {
+    annotations
+        .into_iter()
+        .map(|annotation| (code, annotation))
+        .collect()
 }
 
 /// Finds the places that a message names, or else the field of the manifest that a code is about.

@@ -77,7 +77,8 @@ pub(crate) enum Command {
     /// Publish a version of a package and follow the job to its end
     ///
     /// Reads purs.json or spago.yaml in DIR for the name, the version and the location of the package. The registry fetches
-    /// the source itself from that location, so the ref must have been pushed. The exit code is 0 only if the version is
+    /// the source itself from that location, so the ref must have been pushed. What it would refuse is looked for first, as far as that can be
+    /// seen from here: manifest, licence, modules, the pushed tag, the dependencies. The exit code is 0 only if the version is
     /// published.
     Publish(Publish),
     /// Withdraw a version of a package for good
@@ -316,6 +317,10 @@ pub(crate) struct Publish {
     /// Return as soon as the registry has taken the job
     #[arg(long)]
     pub no_wait: bool,
+
+    /// Ask at once, without looking for what the registry would refuse
+    #[arg(long)]
+    pub no_check: bool,
 
     /// On failure, say in the way of this service where in the source it lies
     #[arg(long, value_name = "SERVICE")]

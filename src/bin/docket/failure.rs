@@ -7,6 +7,7 @@ use docket_client::{Error, JobError, JobId};
 use docket_core::location::Location;
 use docket_core::name::PackageName;
 use docket_core::signature::KeyError;
+use docket_package::{CheckError, Rejection};
 
 use crate::explain;
 
@@ -217,6 +218,17 @@ pub(crate) enum Failure {
         /// What git said.
         said: String,
     },
+    /// The registry would refuse the package.
+    #[error("the registry would refuse {package}")]
+    WouldRefuse {
+        /// Name and version.
+        package: String,
+        /// Everything that is to be changed.
+        refused: Vec<Rejection>,
+    },
+    /// The package could not be looked at.
+    #[error("the package could not be looked at")]
+    Check(#[from] CheckError),
     /// The registry does not hold what it says.
     #[error("{count} {} not as it should be", if *.count == 1 { "thing is" } else { "things are" })]
     Differs {
@@ -285,11 +297,20 @@ impl Failure {
         }
     }
 
+    /// Returns everything that is to be changed, where there is more than one thing.
+    pub(crate) fn refused(&self) -> &[Rejection] {
+        match self {
+            Failure::WouldRefuse { refused, .. } => refused,
+            _ => &[],
+        }
+    }
+
     /// Returns the code under which `docket explain` tells more.
     pub(crate) fn code(&self) -> Option<&str> {
         match self {
             Failure::Registry(Error::Refused { code, .. }) => code.as_deref(),
             Failure::JobFailed { error, .. } => error.as_ref().map(|error| error.code.as_str()),
+            Failure::WouldRefuse { refused, .. } => refused.first().map(Rejection::code),
             Failure::NoManifest { .. } => Some("manifest-missing"),
             Failure::Manifest { .. } => Some("manifest-invalid"),
             _ => None,
@@ -367,6 +388,9 @@ impl Failure {
             Failure::Clone { .. } => {
                 Some("Name another place with --git URL, or leave the repositories out with --no-git.".to_owned())
             }
+            Failure::WouldRefuse { .. } => Some(
+                "Nothing was sent. Change it, commit, move the tag and push it; --no-check asks all the same.".to_owned(),
+            ),
             Failure::Differs { .. } => Some(
                 "Tell the operator of the registry, who sees more with `docketd doctor`; do not use what differs.".to_owned(),
             ),

@@ -20,6 +20,7 @@ use crate::failure::Failure;
 use crate::manifest::{PURS_JSON, SPAGO_YAML, read_file};
 use crate::print::Printer;
 use guess::Guess;
+pub(crate) use guess::place;
 
 /// Asks, checks as the registry will, and writes.
 ///

@@ -3,6 +3,7 @@
 mod annotate;
 mod args;
 mod authority;
+mod check;
 mod confirm;
 mod explain;
 mod failure;

@@ -197,6 +197,13 @@ impl Printer {
             if let Some(code) = failure.code() {
                 error["code"] = code.into();
             }
+            let refused = failure.refused().iter();
+            let refused: Vec<_> = refused
+                .map(|one| json!({ "code": one.code(), "message": one.to_string() }))
+                .collect();
+            if !refused.is_empty() {
+                error["refused"] = refused.into();
+            }
             let _ = writeln!(stderr, "{}", harmless_json(&error.to_string()));
             return;
         }
@@ -208,6 +215,10 @@ impl Printer {
         let _ = writeln!(stderr, "{mark} {}", harmless(&failure.to_string()));
         for cause in causes {
             let _ = writeln!(stderr, "  because {}", cause.replace('\n', "\n  "));
+        }
+        for rejection in failure.refused() {
+            let text = harmless(&rejection.to_string()).replace('\n', "\n    ");
+            let _ = writeln!(stderr, "  {}: {text}", rejection.code());
         }
         if let Some(advice) = failure.advice() {
             let _ = writeln!(stderr, "{}", harmless(&advice));

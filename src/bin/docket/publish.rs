@@ -6,12 +6,13 @@ use docket_core::operation::Publish;
 
 use crate::annotate::annotate;
 use crate::args;
+use crate::check::check;
 use crate::failure::Failure;
 use crate::follow::{Submitted, see_through};
 use crate::manifest;
 use crate::print::Printer;
 
-/// Posts the operation, then follows its job.
+/// Looks for what the registry would refuse, posts the operation, then follows its job.
 ///
 /// # Errors
 ///
@@ -36,6 +37,10 @@ async fn publish(
     out: &Printer,
 ) -> Result<(), Failure> {
     let operation = operation(manifest, args);
+    if !args.no_check {
+        out.note(&format!("checking {}@{}", operation.name, operation.version));
+        check(client, &operation, &args.dir, out).await?;
+    }
     let title = format!("{}@{}", operation.name, operation.version);
     let submitted = Submitted {
         job: client.publish(&operation).await?,
@@ -89,6 +94,7 @@ mod tests {
             compiler: None,
             no_wait: false,
             annotations: None,
+            no_check: false,
             dir: dir.to_owned(),
         };
         Ok(operation(manifest, &args))

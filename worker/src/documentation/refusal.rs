@@ -5,8 +5,8 @@
 use docket_core::version::Version;
 use docket_jobs::Failure;
 
-use crate::codes::codes;
 use crate::outcome::PublishError;
+use docket_package::codes;
 
 /// Why documentation was not published. The version is: nothing of this touches it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

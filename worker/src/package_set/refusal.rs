@@ -7,9 +7,9 @@ use docket_core::package_set::checks::UpdateError;
 use docket_core::version::Version;
 use docket_jobs::Failure;
 
-use crate::codes::codes;
 use crate::outcome::PublishError;
 use crate::rejection::join;
+use docket_package::codes;
 
 /// Why an update of the package set was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -8,12 +8,9 @@ use docket_core::manifest::Manifest;
 use docket_core::metadata::{Metadata, PublishedVersion};
 use docket_core::operation::Publish;
 use docket_jobs::Run;
+use docket_package::request;
 
 use crate::outcome::PublishError;
-use crate::rejection::Rejection;
-
-/// Names that the registry needs for itself.
-const RESERVED: &[&str] = &["metadata"];
 
 /// Where a version stands.
 pub(super) enum Standing {
@@ -37,31 +34,19 @@ pub(super) enum Standing {
 /// Checks the request against what is registered.
 pub(super) async fn check(run: &Run, request: &Publish) -> Result<Standing, PublishError> {
     let (name, version) = (&request.name, request.version);
-    if RESERVED.contains(&name.as_str()) {
-        return Err(Rejection::NameReserved(name.clone()).into());
-    }
     let mut tx = run.jobs().db().read().await?;
     let metadata = docket_index::find_metadata(&mut tx, name).await?;
     let lines = docket_index::list_manifests(&mut tx, name).await?;
     drop(tx);
+    request::check(metadata.as_ref(), request)?;
     let Some(metadata) = metadata else {
         let location = request.location.clone();
-        let location = location.ok_or_else(|| Rejection::LocationMissing { name: name.clone() })?;
+        let location = location.expect("a package that is not registered has a location in its request");
         return Ok(Standing::Open {
             location,
             incomplete: None,
         });
     };
-    check_location(&metadata, request)?;
-    if let Some(entry) = metadata.unpublished.get(&version) {
-        let entry = format!("{}, on {}", entry.reason, entry.unpublished_time);
-        return Err(Rejection::Unpublished {
-            name: name.clone(),
-            version,
-            entry,
-        }
-        .into());
-    }
     let Metadata {
         location,
         mut published,
@@ -91,15 +76,4 @@ pub(super) async fn check(run: &Run, request: &Publish) -> Result<Standing, Publ
         manifest: Box::new(manifest),
         entry,
     })
-}
-
-fn check_location(metadata: &Metadata, request: &Publish) -> Result<(), Rejection> {
-    match &request.location {
-        Some(requested) if *requested != metadata.location => Err(Rejection::LocationDiffers {
-            name: request.name.clone(),
-            registered: Box::new(metadata.location.clone()),
-            requested: Box::new(requested.clone()),
-        }),
-        _ => Ok(()),
-    }
 }

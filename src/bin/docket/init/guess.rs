@@ -146,7 +146,7 @@ fn license_of(text: &str) -> Option<&'static str> {
 }
 
 /// Reads the address of a remote as `OWNER/REPO` where it is on GitHub, and otherwise as one that everybody can fetch from.
-fn place(remote: &str) -> Option<String> {
+pub(crate) fn place(remote: &str) -> Option<String> {
     let without_scheme = ["https://", "http://", "ssh://", "git://"]
         .iter()
         .find_map(|scheme| remote.strip_prefix(scheme));

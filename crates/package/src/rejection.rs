@@ -12,7 +12,7 @@ use docket_core::name::PackageName;
 use docket_core::solver::ResolutionsError;
 use docket_core::version::Version;
 
-use crate::codes::codes;
+use crate::codes;
 
 /// Why a package was refused, in words for its author.
 ///
@@ -414,7 +414,8 @@ codes! { Rejection:
     UnsatisfiedDependencies => "unsatisfied-dependencies",
 }
 
-pub(crate) fn join<T: Display>(items: impl IntoIterator<Item = T>) -> String {
+/// Names things one after the other.
+pub fn join<T: Display>(items: impl IntoIterator<Item = T>) -> String {
     items
         .into_iter()
         .map(|item| item.to_string())
@@ -422,7 +423,8 @@ pub(crate) fn join<T: Display>(items: impl IntoIterator<Item = T>) -> String {
         .join(", ")
 }
 
-pub(crate) fn place(location: &Location) -> String {
+/// Names a place as people write it.
+pub fn place(location: &Location) -> String {
     let (at, subdir) = match location {
         Location::GitHub { owner, repo, subdir } => (format!("{owner}/{repo}"), subdir),
         Location::Git { url, subdir } => (url.to_string(), subdir),

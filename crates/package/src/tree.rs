@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use walkdir::WalkDir;
 
-use crate::outcome::PublishError;
+use crate::CheckError;
 use crate::rejection::Rejection;
 
 /// Entries that are looked at for a module.
@@ -18,12 +18,12 @@ const MAX_LOOKED_AT: usize = 100_000;
 /// # Errors
 ///
 /// The first offender by name, as a [`Rejection`].
-pub fn check(root: &Path) -> Result<(), PublishError> {
+pub fn check(root: &Path) -> Result<(), CheckError> {
     let inside = root
         .canonicalize()
-        .map_err(PublishError::local("read the source"))?;
+        .map_err(CheckError::local("read the source"))?;
     for entry in WalkDir::new(&inside).min_depth(1).sort_by_file_name() {
-        let entry = entry.map_err(PublishError::local("read the source"))?;
+        let entry = entry.map_err(CheckError::local("read the source"))?;
         let relative = entry
             .path()
             .strip_prefix(&inside)
@@ -59,8 +59,8 @@ pub fn require_modules(package_dir: &Path) -> Result<(), Rejection> {
     if found { Ok(()) } else { Err(Rejection::NoModules) }
 }
 
-fn check_link(root: &Path, link: &Path, path: &str) -> Result<(), PublishError> {
-    let target = std::fs::read_link(link).map_err(PublishError::local("read the source"))?;
+fn check_link(root: &Path, link: &Path, path: &str) -> Result<(), CheckError> {
+    let target = std::fs::read_link(link).map_err(CheckError::local("read the source"))?;
     let stays = !target.is_absolute()
         && match link.canonicalize() {
             Ok(resolved) => resolved.starts_with(root),
@@ -106,7 +106,7 @@ mod tests {
 
     fn rejection(dir: &tempfile::TempDir) -> Rejection {
         match check(dir.path()) {
-            Err(PublishError::Rejected(rejection)) => rejection,
+            Err(CheckError::Rejected(rejection)) => rejection,
             other => panic!("expected a rejection, got {other:?}"),
         }
     }

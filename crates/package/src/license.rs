@@ -10,7 +10,7 @@ use std::path::Path;
 use docket_core::license::License;
 use spdx::detection::{Store, TextData};
 
-use crate::outcome::PublishError;
+use crate::CheckError;
 use crate::rejection::Rejection;
 
 /// Bytes of a licence file that are read; the longest licence text has 60 kB.
@@ -41,9 +41,9 @@ impl LicenseDetector {
     /// # Errors
     ///
     /// When the texts compiled into the program are damaged.
-    pub fn new() -> Result<Self, PublishError> {
+    pub fn new() -> Result<Self, CheckError> {
         let store = Store::load_inline()
-            .map_err(|err| PublishError::local("load the licence texts")(format!("{err:?}")))?;
+            .map_err(|err| CheckError::local("load the licence texts")(format!("{err:?}")))?;
         Ok(Self { store })
     }
 
@@ -54,7 +54,7 @@ impl LicenseDetector {
     /// # Errors
     ///
     /// [`Rejection::LicenseDiffers`] with the licences that were found.
-    pub fn check(&self, dir: &Path, declared: &License) -> Result<(), PublishError> {
+    pub fn check(&self, dir: &Path, declared: &License) -> Result<(), CheckError> {
         let named = declared.ids();
         let mut detected = BTreeSet::new();
         for text in license_files(dir)? {
@@ -128,10 +128,10 @@ fn is_named(id: &str, named: &BTreeSet<String>) -> bool {
         .any(|named| *named == id || (family(named) == bare && (id == bare || *named == bare)))
 }
 
-fn license_files(dir: &Path) -> Result<Vec<String>, PublishError> {
+fn license_files(dir: &Path) -> Result<Vec<String>, CheckError> {
     let mut texts = Vec::new();
-    for entry in std::fs::read_dir(dir).map_err(PublishError::local("read the source"))? {
-        let entry = entry.map_err(PublishError::local("read the source"))?;
+    for entry in std::fs::read_dir(dir).map_err(CheckError::local("read the source"))? {
+        let entry = entry.map_err(CheckError::local("read the source"))?;
         let name = entry.file_name().to_string_lossy().to_uppercase();
         if (name.starts_with("LICENSE") || name.starts_with("LICENCE")) && entry.path().is_file() {
             texts.extend(read_text(&entry.path())?);
@@ -141,7 +141,7 @@ fn license_files(dir: &Path) -> Result<Vec<String>, PublishError> {
 }
 
 /// The `license` of a `package.json`. What does not parse says nothing, as with the other files.
-fn package_json(dir: &Path) -> Result<BTreeSet<String>, PublishError> {
+fn package_json(dir: &Path) -> Result<BTreeSet<String>, CheckError> {
     let path = dir.join("package.json");
     if !path.is_file() {
         return Ok(BTreeSet::new());
@@ -165,13 +165,13 @@ fn without_only(id: &str) -> String {
     id.strip_suffix("-ONLY").unwrap_or(id).to_owned()
 }
 
-fn read_text(path: &Path) -> Result<Option<String>, PublishError> {
+fn read_text(path: &Path) -> Result<Option<String>, CheckError> {
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(PublishError::local("read the source"))?;
+    let file = File::open(path).map_err(CheckError::local("read the source"))?;
     let size = file
         .take(MAX_BYTES + 1)
         .read_to_end(&mut bytes)
-        .map_err(PublishError::local("read the source"))?;
+        .map_err(CheckError::local("read the source"))?;
     Ok((size as u64 <= MAX_BYTES).then(|| String::from_utf8_lossy(&bytes).into_owned()))
 }
 
@@ -185,7 +185,7 @@ mod tests {
         LicenseDetector::new().unwrap()
     }
 
-    fn check(files: &[(&str, &str)], declared: &str) -> Result<(), PublishError> {
+    fn check(files: &[(&str, &str)], declared: &str) -> Result<(), CheckError> {
         let dir = tempfile::tempdir().unwrap();
         for (name, text) in files {
             fs::write(dir.path().join(name), text).unwrap();
@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn a_licence_that_the_manifest_does_not_name_is_refused_with_both() {
         for files in [[("LICENSE-MIT", MIT)], [("package.json", r#"{"license":"MIT"}"#)]] {
-            let Err(PublishError::Rejected(Rejection::LicenseDiffers { detected, declared })) =
+            let Err(CheckError::Rejected(Rejection::LicenseDiffers { detected, declared })) =
                 check(&files, "BSD-3-Clause")
             else {
                 panic!("{files:?} was not refused");

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use walkdir::{DirEntry, WalkDir};
 
-use crate::outcome::PublishError;
+use crate::CheckError;
 use crate::rejection::Rejection;
 
 /// At the root; always included, and never excluded.
@@ -66,7 +66,7 @@ pub fn select(
     package_dir: &Path,
     include: Option<&[String]>,
     exclude: Option<&[String]>,
-) -> Result<Selection, PublishError> {
+) -> Result<Selection, CheckError> {
     let mut warnings = Vec::new();
     let included = globs("includeFiles", include.unwrap_or_default(), |glob| {
         Err(Rejection::IncludeLeavesPackage {
@@ -82,7 +82,7 @@ pub fn select(
     let removed = removed_globs();
     let root = package_dir
         .canonicalize()
-        .map_err(PublishError::local("read the source"))?;
+        .map_err(CheckError::local("read the source"))?;
 
     let mut files = BTreeSet::new();
     let mut seen = 0;
@@ -111,7 +111,7 @@ pub fn select(
             let real = entry
                 .path()
                 .canonicalize()
-                .map_err(PublishError::local("read the source"))?;
+                .map_err(CheckError::local("read the source"))?;
             if !real.starts_with(&root) {
                 return Err(Rejection::IncludeLeavesPackage {
                     path: path.display().to_string(),
@@ -223,7 +223,7 @@ mod tests {
         dir: &tempfile::TempDir,
         include: &[&str],
         exclude: &[&str],
-    ) -> Result<Vec<String>, PublishError> {
+    ) -> Result<Vec<String>, CheckError> {
         let list = |globs: &[&str]| globs.iter().map(ToString::to_string).collect::<Vec<_>>();
         let selection = select(dir.path(), Some(&list(include)), Some(&list(exclude)))?;
         Ok(selection
@@ -319,7 +319,7 @@ mod tests {
             assert!(
                 matches!(
                     result,
-                    Err(PublishError::Rejected(Rejection::IncludeLeavesPackage { .. }))
+                    Err(CheckError::Rejected(Rejection::IncludeLeavesPackage { .. }))
                 ),
                 "{glob}: {result:?}"
             );
@@ -339,14 +339,14 @@ mod tests {
         let result = chosen(&dir, &[], &[]);
         assert!(matches!(
             result,
-            Err(PublishError::Rejected(Rejection::SourceTooLarge { .. }))
+            Err(CheckError::Rejected(Rejection::SourceTooLarge { .. }))
         ));
     }
 
     #[test]
     fn a_glob_that_is_none_is_named() {
         let dir = package(&["src/A.purs"]);
-        let Err(PublishError::Rejected(Rejection::GlobInvalid { field, glob, .. })) =
+        let Err(CheckError::Rejected(Rejection::GlobInvalid { field, glob, .. })) =
             chosen(&dir, &["a[b"], &[])
         else {
             panic!("not refused");

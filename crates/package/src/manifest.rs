@@ -8,7 +8,7 @@ use docket_core::location::Location;
 use docket_core::manifest::{Manifest, ManifestError, bower, spago_yaml};
 use docket_core::operation::Publish;
 
-use crate::outcome::PublishError;
+use crate::CheckError;
 use crate::rejection::Rejection;
 
 /// Bytes a manifest may have.
@@ -62,7 +62,7 @@ pub fn read(
     origin: Origin,
     request: &Publish,
     location: &Location,
-) -> Result<Manifest, PublishError> {
+) -> Result<Manifest, CheckError> {
     let text = read_text(package_dir, origin.file_name())?;
     let manifest = match origin {
         Origin::PursJson => Manifest::from_purs_json(&text),
@@ -106,11 +106,11 @@ pub fn check(manifest: &Manifest, request: &Publish, location: &Location) -> Res
     Ok(())
 }
 
-fn read_text(package_dir: &Path, file: &'static str) -> Result<String, PublishError> {
+fn read_text(package_dir: &Path, file: &'static str) -> Result<String, CheckError> {
     let mut bytes = Vec::new();
     File::open(package_dir.join(file))
         .and_then(|opened| opened.take(MAX_BYTES + 1).read_to_end(&mut bytes))
-        .map_err(PublishError::local("read the source"))?;
+        .map_err(CheckError::local("read the source"))?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(Rejection::ManifestInvalid(format!(
             "{file} has more than {MAX_BYTES} bytes: shorten it"
@@ -220,7 +220,7 @@ mod tests {
         ] {
             let dir = package(&[("purs.json", text)]);
             let result = read(dir.path(), Origin::PursJson, &request(), &location());
-            let Err(PublishError::Rejected(Rejection::ManifestInvalid(problem))) = result else {
+            let Err(CheckError::Rejected(Rejection::ManifestInvalid(problem))) = result else {
                 panic!("{text} was not refused: {result:?}");
             };
             assert!(problem.contains(words), "{problem}");
@@ -229,7 +229,7 @@ mod tests {
         fs::write(dir.path().join("bower.json"), [0xff, 0xfe]).unwrap();
         let result = read(dir.path(), Origin::BowerJson, &request(), &location());
         assert!(
-            matches!(result, Err(PublishError::Rejected(Rejection::ManifestInvalid(_)))),
+            matches!(result, Err(CheckError::Rejected(Rejection::ManifestInvalid(_)))),
             "{result:?}"
         );
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use docket_core::purescript::parse_header;
 use docket_core::version::Version;
 
-use crate::outcome::PublishError;
+use crate::CheckError;
 use crate::rejection::Rejection;
 
 /// From this compiler on a header that cannot be read is an error; older sources may use syntax of their time.
@@ -27,14 +27,14 @@ pub fn check_headers(
     package_dir: &Path,
     files: &BTreeSet<PathBuf>,
     compiler: Version,
-) -> Result<Vec<String>, PublishError> {
+) -> Result<Vec<String>, CheckError> {
     let mut warnings = Vec::new();
     for file in files
         .iter()
         .filter(|file| file.extension().is_some_and(|end| end == "purs"))
     {
         let path = file.display().to_string();
-        let bytes = std::fs::read(package_dir.join(file)).map_err(PublishError::local("read the source"))?;
+        let bytes = std::fs::read(package_dir.join(file)).map_err(CheckError::local("read the source"))?;
         let invalid = match std::str::from_utf8(&bytes).map(parse_header) {
             Ok(Ok(header)) if header.is_forbidden() => {
                 return Err(Rejection::ModuleNameForbidden {
@@ -67,7 +67,7 @@ pub fn check_headers(
 mod tests {
     use super::*;
 
-    fn check(path: &str, text: &[u8], compiler: &str) -> Result<Vec<String>, PublishError> {
+    fn check(path: &str, text: &[u8], compiler: &str) -> Result<Vec<String>, CheckError> {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("src")).unwrap();
         std::fs::write(dir.path().join(path), text).unwrap();
@@ -89,7 +89,7 @@ mod tests {
             assert!(
                 matches!(
                     result,
-                    Err(PublishError::Rejected(Rejection::ModuleNameForbidden { .. }))
+                    Err(CheckError::Rejected(Rejection::ModuleNameForbidden { .. }))
                 ),
                 "{name}: {result:?}"
             );
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn a_header_that_cannot_be_read_names_file_and_line_and_is_only_a_warning_for_old_compilers() {
         let result = check("src/A.purs", b"\n\nmodule lower where", "0.15.0");
-        let Err(PublishError::Rejected(Rejection::ModuleHeaderInvalid { path, line, .. })) = result else {
+        let Err(CheckError::Rejected(Rejection::ModuleHeaderInvalid { path, line, .. })) = result else {
             panic!("{result:?}");
         };
         assert_eq!((path.as_str(), line), ("src/A.purs", 3));
