@@ -176,6 +176,8 @@ in
 
     # The keys of settings that name files with secrets.
     secrets = {
+      # Read when a service starts: a renewed key needs a restart.
+      api.tls_key_file = secret;
       database.url_file = secret;
       storage.secret_access_key_file = secret;
       trustees.token_file = secret;
@@ -231,9 +233,10 @@ in
 
     systemd.services = if isAlone then alone else servers // workers;
 
-    services.docket.settings.api.public_url = lib.mkIf (cfg.nginx.hostName != null) (
-      lib.mkDefault "https://${cfg.nginx.hostName}"
-    );
+    services.docket.settings.api = lib.mkIf (cfg.nginx.hostName != null) {
+      public_url = lib.mkDefault "https://${cfg.nginx.hostName}";
+      trusted_proxies = lib.mkDefault [ "127.0.0.1" "::1" ];
+    };
 
     services.nginx = lib.mkIf (cfg.nginx.hostName != null) {
       enable = true;

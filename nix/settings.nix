@@ -15,6 +15,17 @@ in
   api = {
     listen = option str ("127.0.0.1:8080") "Where to listen; port 0 picks a free one. Default: `\"127.0.0.1:8080\"`.";
     public_url = option str ("https://registry.example.org") "The address under which people reach the server. Links lead there, and signatures hold for it. Default: `http://` and the address that is listened on.";
+    tls_certificate_file = option str ("/etc/docket/tls.pem") "The certificate with which the server speaks TLS itself, in PEM, with those behind it that lead to an authority. A renewed one is in force within seconds. Default: none: plain HTTP.";
+    tls_key_file = option str ("/etc/docket/tls.key") "The key of the certificate, in PEM. Default: none.";
+    trusted_proxies = option (listOf str) ([ ]) "Addresses or networks of proxies before the server, such as `10.0.0.0/8`. They are believed when they say in `X-Forwarded-For` for whom they ask; nobody else is. Default: `[]`.";
+  };
+
+  limits = {
+    connections = option int (10000) "Connections at once; who comes then waits until another one goes. Default: `10000`.";
+    watchers = option int (10000) "Logs that are followed at once, by all clients together. Default: `10000`.";
+    requests_per_minute = option int (3000) "Requests of one address in a minute, or of one network of the size /64; 0 for no limit. This machine itself has none. Default: `3000`.";
+    changes_per_minute = option int (60) "Of these, requests that ask for an operation or another change; 0 for no limit. Default: `60`.";
+    active_jobs_per_package = option int (25) "Jobs of one kind that wait or run for one package, when somebody asks for another one. Default: `25`.";
   };
 
   database = {

@@ -11,6 +11,7 @@ mod git_http;
 mod github_webhook;
 mod index_files;
 mod job_kinds;
+mod limits;
 mod logs;
 mod metrics;
 mod openapi;
@@ -23,11 +24,11 @@ mod takedown_cases;
 mod tarballs;
 mod v1;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{Router, extract::FromRef, middleware::from_fn_with_state};
 use docket_db::Db;
-use docket_http::{Check, health_routes};
+use docket_http::{Check, Door, health_routes};
 use docket_index::{git::GitViews, tarballs::Tarballs};
 use docket_jobs::{Jobs, Schedule};
 use tokio::net::TcpListener;
@@ -36,6 +37,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 pub use authority::{Authority, TrustedToken};
 pub use github_webhook::Webhook;
+pub use limits::{Limits, Rules};
 pub use metrics::{METRICS, Metric};
 pub use pages::Legal;
 
@@ -58,6 +60,8 @@ pub struct ApiState {
     pub webhook: Option<Arc<Webhook>>,
     /// What is said about copyright.
     pub legal: Arc<Legal>,
+    /// How much one client may ask for.
+    pub limits: Arc<Limits>,
     /// The address under which people reach this server, without a slash at the end.
     pub public_url: Arc<str>,
     /// Cancelled when the server stops: those who follow a log are sent away to reconnect elsewhere.
@@ -99,6 +103,7 @@ pub fn router(state: ApiState) -> Router {
         .merge(pages::routes())
         .merge(pages::reference::routes(&description))
         .merge(openapi::routes(description.into()))
+        .layer(from_fn_with_state(state.limits.clone(), limits::limit))
         .with_state(state)
         .merge(health_routes(ready))
         .layer(from_fn_with_state(redacting, redaction::in_errors))
@@ -127,10 +132,8 @@ pub fn description() -> String {
 }
 
 /// Answers requests on `listener` until the state's `stopping` token is cancelled.
-///
-/// # Errors
-/// When the listener fails.
-pub async fn serve(listener: TcpListener, state: ApiState) -> io::Result<()> {
+pub async fn serve(listener: TcpListener, state: ApiState, door: Door) {
     let stopping = state.stopping.clone();
-    docket_http::serve(listener, router(state), stopping).await
+    tokio::spawn(state.limits.clone().forget(stopping.clone()));
+    docket_http::serve(listener, router(state), door, stopping).await;
 }

@@ -75,7 +75,8 @@ pub(crate) fn text(mut description: utoipa::openapi::OpenApi) -> String {
     components.add_security_scheme("trustee", SecurityScheme::Http(token));
     for operation in description.paths.paths.values_mut().flat_map(operations) {
         let responses = &mut operation.responses.responses;
-        for (status, response) in [Refused::<500>::responses(), Refused::<503>::responses()]
+        for (status, response) in [429, 500, 503]
+            .map(|status| refusal(status, false))
             .into_iter()
             .flatten()
         {
@@ -118,6 +119,7 @@ fn refusal(status: u16, also_as_text: bool) -> BTreeMap<String, RefOr<Response>>
         404 => "There is nothing of this name.",
         409 => "It is too late for this, or somebody else was faster.",
         413 => "The body is too large.",
+        429 => "This client asked for too much; `Retry-After` says when to try again.",
         502 => "A server behind this one gave something else than it should.",
         503 => {
             "A part of the server is away for a while; nothing was stored, and the same request may be sent again."

@@ -87,15 +87,32 @@ pub(crate) async fn cors(request: Request, next: Next) -> Response {
     response
 }
 
+/// Whether released clients ask at this path, and print the text of an error.
+pub(crate) fn is_of_released_clients(path: &str) -> bool {
+    let rest = path.strip_prefix("/api/v1/").unwrap_or_default();
+    match rest.split_once('/') {
+        None => [
+            "publish",
+            "unpublish",
+            "transfer",
+            "package-sets",
+            "jobs",
+            "status",
+        ]
+        .contains(&rest),
+        Some((first, id)) => first == "jobs" && !id.contains('/'),
+    }
+}
+
 /// An error of these routes: plain text, unless the client asks for JSON.
 #[derive(Debug)]
-struct V1Error {
+pub(crate) struct V1Error {
     problem: Problem,
     as_json: bool,
 }
 
 impl V1Error {
-    fn new(headers: &HeaderMap, problem: Problem) -> Self {
+    pub(crate) fn new(headers: &HeaderMap, problem: Problem) -> Self {
         Self {
             problem,
             as_json: accepts(headers, "json"),
@@ -108,6 +125,6 @@ impl IntoResponse for V1Error {
         if self.as_json {
             return self.problem.into_response();
         }
-        (self.problem.status(), self.problem.text().to_owned()).into_response()
+        self.problem.into_text()
     }
 }

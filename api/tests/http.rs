@@ -16,6 +16,8 @@ mod job_kinds;
 mod job_list;
 #[path = "http/jobs.rs"]
 mod jobs;
+#[path = "http/limits.rs"]
+mod limits;
 #[path = "http/log_archive.rs"]
 mod log_archive;
 #[path = "http/log_reading.rs"]

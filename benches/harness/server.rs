@@ -14,7 +14,7 @@ pub(crate) struct Server {
     /// Where it listens: host and port.
     pub(crate) address: String,
     stopping: CancellationToken,
-    task: tokio::task::JoinHandle<std::io::Result<()>>,
+    task: tokio::task::JoinHandle<()>,
 }
 
 impl Server {
@@ -34,10 +34,11 @@ impl Server {
             kinds: Arc::from(["publish"]),
             webhook: None,
             legal: Arc::default(),
+            limits: Arc::new(docket_api::Limits::new(docket_api::Rules::default())),
             public_url: format!("http://{address}").into(),
             stopping: stopping.clone(),
         };
-        let task = tokio::spawn(docket_api::serve(listener, state));
+        let task = tokio::spawn(docket_api::serve(listener, state, docket_http::Door::default()));
         Ok(Self {
             address,
             stopping,
@@ -48,6 +49,6 @@ impl Server {
     /// Stops the server.
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
         self.stopping.cancel();
-        Ok(self.task.await??)
+        Ok(self.task.await?)
     }
 }

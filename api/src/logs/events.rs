@@ -46,7 +46,7 @@ pub(super) async fn follow(
         .and_then(|text| text.parse().ok())
         .unwrap_or(query.after);
     let tail = state.jobs.tail(id, after, level).searching(search);
-    let pages = pages(tail, state.stopping);
+    let pages = pages(tail, state.limits.watch(state.stopping)?);
     let events = pages.flat_map(move |page| {
         let page = match page {
             Ok(page) => page,

@@ -58,7 +58,7 @@ pub(super) async fn show(
     let (level, search) = (query.level()?, query.search()?);
     let id = find_job(&state.jobs, &id).await?.id;
     let tail = state.jobs.tail(id, query.after, level).searching(search);
-    let chunks = pages(tail, state.stopping.clone()).map(move |page| {
+    let chunks = pages(tail, state.limits.watch(state.stopping.clone())?).map(move |page| {
         // An error breaks the connection off: nobody shall take half a log for a whole one.
         let page = page.inspect_err(log_damaged)?;
         let mut chunk = form.page(&page);

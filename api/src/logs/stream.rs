@@ -4,28 +4,29 @@ use std::time::Duration;
 
 use docket_jobs::{LogError, Tail, TailPage};
 use futures_util::{Stream, stream};
-use tokio_util::sync::CancellationToken;
+
+use crate::limits::Watching;
 
 /// How long to wait when the database does not answer.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// The pages of `tail` until the last one. A lost database only delays it; `stopping` ends it early, for the client to reconnect. Lines that
+/// The pages of `tail` until the last one. A lost database only delays it; a server that stops ends it early, for the client to reconnect. Lines that
 /// are lost for good are an error, and the end.
 pub(super) fn pages(
     tail: Tail,
-    stopping: CancellationToken,
+    watching: Watching,
 ) -> impl Stream<Item = Result<TailPage, LogError>> + Send + 'static {
-    stream::unfold(Some((tail, stopping)), |state| async move {
-        let (mut tail, stopping) = state?;
+    stream::unfold(Some((tail, watching)), |state| async move {
+        let (mut tail, watching) = state?;
         loop {
             let next = tokio::select! {
                 next = tail.next() => next,
-                () = stopping.cancelled() => return None,
+                () = watching.stopping.cancelled() => return None,
             };
             match next {
                 Ok(Some(page)) => {
                     let more = page.finished.is_none();
-                    return Some((Ok(page), more.then_some((tail, stopping))));
+                    return Some((Ok(page), more.then_some((tail, watching))));
                 }
                 Ok(None) => return None,
                 Err(error) if !error.is_temporary() => return Some((Err(error), None)),

@@ -12,7 +12,6 @@ use axum::{
 use docket_jobs::{Tail, TailPage};
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use tokio::time::{Instant, interval_at};
-use tokio_util::sync::CancellationToken;
 
 use super::{
     find_job,
@@ -24,6 +23,7 @@ use crate::{
     ApiState,
     error::ApiError,
     extract::{Path, Query},
+    limits::Watching,
     openapi::Refused,
 };
 
@@ -45,7 +45,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
     path = "/api/v1/jobs/{id}/logs/ws",
     tag = "logs",
     params(("id" = String, Path), LogQuery),
-    responses((status = 101, description = "A text message with a JSON object for each line, then one with `finished` and `success`."), Refused<400>, Refused<404>)
+    responses((status = 101, description = "A text message with a JSON object for each line, then one with `finished` and `success`."), Refused<400>, Refused<404>, Refused<503>)
 )]
 pub(super) async fn follow(
     State(state): State<ApiState>,
@@ -55,6 +55,7 @@ pub(super) async fn follow(
 ) -> Result<Response, ApiError> {
     let (level, search) = (query.level()?, query.search()?);
     let id = find_job(&state.jobs, &id).await?.id;
+    let watching = state.limits.watch(state.stopping)?;
     let tail = state.jobs.tail(id, query.after, level).searching(search);
     let upgrade = upgrade?
         .read_buffer_size(BUFFER_BYTES)
@@ -64,14 +65,14 @@ pub(super) async fn follow(
         // Boxed: the task that waits for the upgrade would hold it several times over.
         Box::pin(async move {
             // An error is a watcher that went away: there is nobody to tell.
-            let _ = send(socket, tail, state.stopping).await;
+            let _ = send(socket, tail, watching).await;
         })
     }))
 }
 
-async fn send(socket: WebSocket, tail: Tail, stopping: CancellationToken) -> Result<(), axum::Error> {
+async fn send(socket: WebSocket, tail: Tail, watching: Watching) -> Result<(), axum::Error> {
     let (mut to_client, mut from_client) = socket.split();
-    let mut pages = std::pin::pin!(pages(tail, stopping));
+    let mut pages = std::pin::pin!(pages(tail, watching));
     let mut ping = interval_at(Instant::now() + PING, PING);
     loop {
         tokio::select! {

@@ -65,15 +65,21 @@ pub(super) async fn package_sets(
     if form == Some(Form::Sshsig) {
         new.dedup_key = format!("packageset/{}", Sha256::of(request.payload.as_bytes()).hex());
     }
-    submit(&state.jobs, &headers, &new, async |_tx, earlier| {
-        Ok(match form {
-            Some(Form::Sshsig) => Earlier::Answers,
-            Some(Form::Raw) if earlier.state == JobState::Succeeded => {
-                Earlier::Forbids(signature_used(earlier))
-            }
-            _ => Earlier::Ignored,
-        })
-    })
+    submit(
+        &state.jobs,
+        &state.limits,
+        &headers,
+        &new,
+        async |_tx, earlier| {
+            Ok(match form {
+                Some(Form::Sshsig) => Earlier::Answers,
+                Some(Form::Raw) if earlier.state == JobState::Succeeded => {
+                    Earlier::Forbids(signature_used(earlier))
+                }
+                _ => Earlier::Ignored,
+            })
+        },
+    )
     .await
 }
 

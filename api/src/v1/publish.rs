@@ -2,14 +2,17 @@
 
 use axum::{Json, body::Body, extract::State, http::HeaderMap};
 use docket_core::operation::Publish;
-use docket_jobs::{JobState, Jobs, NewJob};
+use docket_jobs::{JobState, NewJob};
 
 use super::{
     V1Error,
     body::Expected,
     submit::{Accepted, Earlier, submit},
 };
-use crate::openapi::{V1Refused, registry};
+use crate::{
+    ApiState,
+    openapi::{V1Refused, registry},
+};
 
 const EXPECTED: Expected = Expected {
     what: "a publish operation",
@@ -28,14 +31,14 @@ const EXPECTED: Expected = Expected {
     )
 )]
 pub(super) async fn publish(
-    State(jobs): State<Jobs>,
+    State(ApiState { jobs, limits, .. }): State<ApiState>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Accepted>, V1Error> {
     let operation: Publish = EXPECTED.take(&headers, body).await?;
     let Publish { name, version, .. } = &operation;
     let new = NewJob::publish(&operation);
-    submit(&jobs, &headers, &new, async |tx, earlier| {
+    submit(&jobs, &limits, &headers, &new, async |tx, earlier| {
         if earlier.state != JobState::Succeeded {
             return Ok(Earlier::Ignored);
         }

@@ -97,7 +97,7 @@ async fn accept(
         actor: Some(admitted.actor),
         ..NewJob::signed(&signed, &operation)
     };
-    submit(&state.jobs, &headers, &new, async |tx, earlier| {
+    submit(&state.jobs, &state.limits, &headers, &new, async |tx, earlier| {
         settle(tx, earlier, &operation, admitted.form).await
     })
     .await

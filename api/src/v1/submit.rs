@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::V1Error;
-use crate::error::database;
+use crate::{Limits, error::database};
 
 /// The reply to every accepted operation.
 #[derive(Debug, Serialize, ToSchema)]
@@ -36,11 +36,12 @@ pub(super) enum Earlier {
 /// two seconds. When an earlier one has ended, `settle` decides what that means.
 pub(super) async fn submit(
     jobs: &Jobs,
+    limits: &Limits,
     headers: &HeaderMap,
     new: &NewJob,
     settle: impl AsyncFnOnce(&mut Tx, &Job) -> Result<Earlier, Error>,
 ) -> Result<Json<Accepted>, V1Error> {
-    let enqueued = match enqueue(jobs, new, settle).await {
+    let enqueued = match enqueue(jobs, limits, new, settle).await {
         Ok(Ok(enqueued)) => enqueued,
         Ok(Err(forbidden)) => return Err(V1Error::new(headers, forbidden)),
         Err(error) => return Err(V1Error::new(headers, database(&error))),
@@ -54,6 +55,7 @@ pub(super) async fn submit(
 
 async fn enqueue(
     jobs: &Jobs,
+    limits: &Limits,
     new: &NewJob,
     settle: impl AsyncFnOnce(&mut Tx, &Job) -> Result<Earlier, Error>,
 ) -> Result<Result<Enqueued, Problem>, Error> {
@@ -73,6 +75,15 @@ async fn enqueue(
             }
             Earlier::Forbids(problem) => return Ok(Err(problem)),
             Earlier::Ignored => {}
+        }
+    }
+    // One that is there already takes no more room.
+    if enqueued.created
+        && let Some(package) = &new.package_name
+    {
+        let active = jobs.count_active_of(&mut tx, new.kind, package).await?;
+        if let Err(problem) = limits.check_queue(active) {
+            return Ok(Err(problem));
         }
     }
     tx.commit().await?;

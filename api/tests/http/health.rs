@@ -113,7 +113,7 @@ on_both_databases! {
         let watcher = served.get(&format!("/logs/{id}")).send().await.unwrap();
         let events = served.get(&format!("/api/v1/jobs/{id}/logs/events")).send().await.unwrap();
         served.stopping.cancel();
-        tokio::time::timeout(DEADLINE, served.server).await.expect("the server ends").unwrap().unwrap();
+        tokio::time::timeout(DEADLINE, served.server).await.expect("the server ends").unwrap();
         assert_eq!(watcher.text().await.unwrap(), "");
         assert_eq!(events.text().await.unwrap(), "");
     }

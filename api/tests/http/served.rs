@@ -3,10 +3,11 @@
 use std::{path::Path, process::Command, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use docket_api::{ApiState, Authority, Webhook};
+use docket_api::{ApiState, Authority, Limits, Rules, Webhook};
 use docket_core::{
     digest::Sha256, manifest::Manifest, metadata::PublishedVersion, time::Timestamp, version::Version,
 };
+use docket_http::Door;
 use docket_index::{ByJob, Publication, git::GitViews, tarballs::Tarballs};
 use docket_jobs::{
     Clock, Every, Failure, JobId, Jobs, Run, Schedule,
@@ -36,7 +37,7 @@ pub struct Served {
     pub storage: Storage,
     pub http: reqwest::Client,
     pub stopping: CancellationToken,
-    pub server: JoinHandle<std::io::Result<()>>,
+    pub server: JoinHandle<()>,
     pub folder: tempfile::TempDir,
     _stop: DropGuard,
     _db: TestDb,
@@ -58,7 +59,21 @@ impl Served {
         Self::start_all(db, Authority::default(), Some(Arc::new(webhook))).await
     }
 
+    /// The same under other rules.
+    pub async fn start_with_rules(db: TestDb, rules: Rules) -> Self {
+        Self::start_under(db, Authority::default(), None, rules).await
+    }
+
     async fn start_all(db: TestDb, authority: Authority, webhook: Option<Arc<Webhook>>) -> Self {
+        Self::start_under(db, authority, webhook, Rules::default()).await
+    }
+
+    async fn start_under(
+        db: TestDb,
+        authority: Authority,
+        webhook: Option<Arc<Webhook>>,
+        rules: Rules,
+    ) -> Self {
         db.migrate(&[docket_jobs::TABLES, docket_index::TABLES]).await;
         let mut tx = db.db.write().await.unwrap();
         docket_index::bootstrap(&mut tx, now()).await.unwrap();
@@ -89,10 +104,11 @@ impl Served {
             ]),
             webhook,
             legal: Arc::default(),
+            limits: Arc::new(Limits::new(rules)),
             public_url: Arc::from(url.as_str()),
             stopping: stopping.clone(),
         };
-        let server = tokio::spawn(docket_api::serve(listener, state));
+        let server = tokio::spawn(docket_api::serve(listener, state, Door::default()));
         // reqwest is built without a TLS provider; the first test of the process installs one.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()

@@ -8,8 +8,8 @@ use sqlx::AssertSqlSafe;
 
 use crate::{Error, Tx, execute, on};
 
-/// How many values one statement takes. SQLite allows 32,766.
-const VALUES_PER_INSERT: usize = 30_000;
+/// How many values one statement takes. SQLite looks each parameter up among all others, so many more take longer than many statements.
+const VALUES_PER_INSERT: usize = 1_000;
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

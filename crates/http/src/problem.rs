@@ -25,6 +25,9 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "There is no job with this id.", nullable = false)]
     detail: Option<String>,
+    /// When to try again; stands in the header `Retry-After`.
+    #[serde(skip)]
+    retry_after_secs: Option<u64>,
 }
 
 impl Problem {
@@ -35,7 +38,15 @@ impl Problem {
             title,
             status: status.as_u16(),
             detail: None,
+            retry_after_secs: None,
         }
+    }
+
+    /// Says after how many seconds the same may go well.
+    #[must_use]
+    pub fn retry_after_secs(mut self, seconds: u64) -> Self {
+        self.retry_after_secs = Some(seconds);
+        self
     }
 
     /// Says what failed in this case and what to do.
@@ -109,10 +120,30 @@ fn log(error: &(dyn std::error::Error + 'static)) {
     tracing::error!(causes = causes.join(": "), "a request failed: {error}");
 }
 
+impl Problem {
+    /// The error as plain text, for clients that print what they get.
+    #[must_use]
+    pub fn into_text(self) -> Response {
+        let mut response = (self.status(), self.text().to_owned()).into_response();
+        self.write_retry_after(&mut response);
+        response
+    }
+
+    fn write_retry_after(&self, response: &mut Response) {
+        if let Some(seconds) = self.retry_after_secs {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.status();
+        let problem = self.clone();
         let mut response = (status, Json(self)).into_response();
+        problem.write_retry_after(&mut response);
         response.headers_mut().insert(
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),

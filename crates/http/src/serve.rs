@@ -1,6 +1,6 @@
 //! Serving a router until shutdown, with what every request gets.
 
-use std::io;
+use std::time::Duration;
 
 use axum::{
     Router,
@@ -12,10 +12,14 @@ use tokio_util::sync::CancellationToken;
 use tower_http::{
     catch_panic::CatchPanicLayer,
     request_id::{MakeRequestId, PropagateRequestIdLayer, SetRequestIdLayer},
+    timeout::RequestBodyTimeoutLayer,
     trace::TraceLayer,
 };
 
-use crate::Problem;
+use crate::{Door, Problem};
+
+/// How long a client has for each piece of a body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -35,7 +39,7 @@ impl MakeRequestId for RequestId {
     }
 }
 
-/// Adds request ids, tracing, and an answer in place of a panic.
+/// Adds request ids, tracing, an answer in place of a panic, and an end to bodies that never come.
 pub fn with_common_layers(router: Router) -> Router {
     let trace = TraceLayer::new_for_http().make_span_with(|request: &Request| {
         let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
@@ -43,6 +47,7 @@ pub fn with_common_layers(router: Router) -> Router {
         tracing::debug_span!("request", http.method = %request.method(), http.path = request.uri().path(), request.id = id)
     });
     router
+        .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
         .layer(CatchPanicLayer::custom(
             |_panic: Box<dyn std::any::Any + Send>| {
                 tracing::error!("a request handler panicked");
@@ -60,11 +65,6 @@ pub fn with_common_layers(router: Router) -> Router {
 }
 
 /// Answers requests on `listener` until `shutdown`, then lets the ones under way end.
-///
-/// # Errors
-/// When the listener fails.
-pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) -> io::Result<()> {
-    axum::serve(listener, with_common_layers(router))
-        .with_graceful_shutdown(shutdown.cancelled_owned())
-        .await
+pub async fn serve(listener: TcpListener, router: Router, door: Door, shutdown: CancellationToken) {
+    door.keep(listener, with_common_layers(router), shutdown).await;
 }

@@ -175,6 +175,19 @@ impl Jobs {
         store::jobs::list(tx, filter).await
     }
 
+    /// Counts the jobs of `kind` about `package` that have not ended.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_active_of(
+        &self,
+        tx: &mut Tx,
+        kind: &str,
+        package: &docket_core::name::PackageName,
+    ) -> Result<i64, Error> {
+        store::jobs::count_active_of(tx, kind, package).await
+    }
+
     /// Counts the jobs that have not ended, by kind and state.
     ///
     /// # Errors

@@ -7,9 +7,13 @@
 mod fixture;
 
 use docket_core::time::Timestamp;
-use docket_db::{execute, sqlx};
+use docket_db::{
+    execute,
+    rows::{self, Row, Table, Value},
+    sqlx,
+};
 use docket_jobs::{
-    Failure, JobId, Jobs, Level, LineFilter, LogError, LogLine, Order, Retry, Run, archive_storage,
+    Failure, JobId, Jobs, Level, LineFilter, LogError, LogLine, Order, Retry, Run, TABLES, archive_storage,
     worker::Handler,
 };
 use docket_storage::Storage;
@@ -182,7 +186,54 @@ async fn readings(jobs: &Jobs, id: JobId) -> Vec<Vec<LogLine>> {
     readings
 }
 
+/// How many rows of all tables name the job.
+async fn rows_of(jobs: &Jobs, id: JobId) -> usize {
+    let mut tx = jobs.db().read().await.unwrap();
+    let mut count = 0;
+    for name in TABLES.tables(TABLES.newest()) {
+        let table = Table::find(&mut tx, name).await.unwrap().unwrap();
+        let add = |row: Row| {
+            count += usize::from(row.contains(&Some(Value::Text(id.to_string()))));
+            Ok::<_, docket_db::Error>(())
+        };
+        rows::read_rows(&mut tx, &table, add).await.unwrap();
+    }
+    count
+}
+
 on_both_databases! {
+    /// A job that has ended goes with everything that is its own; one that has not, or is of another kind, or ended later, stays.
+    async fn a_job_that_is_removed_leaves_nothing(db: TestDb) {
+        let world = World::start(&db).await;
+        let (removed, kept) = (world.job(10_000).await, world.job(3).await);
+        assert!(world.archive_part(removed).await, "one part is archived, the rest is not");
+        let queued = enqueue(&world.jobs, &job("queued", &["package/a"])).await;
+        let before = rows_of(&world.jobs, kept).await;
+        assert!(rows_of(&world.jobs, removed).await > before);
+
+        let mut tx = world.jobs.db().write().await.unwrap();
+        let (jobs, end) = (&world.jobs, Timestamp::MAX);
+        let began = find(jobs, removed).await.created_at;
+        let listed = jobs.list_ended(&mut tx, &["push", "publish"], end, None, 10).await.unwrap();
+        assert_eq!(listed.iter().map(|job| job.id).collect::<Vec<_>>(), [removed, kept]);
+        assert_eq!(listed[0].lines, find(jobs, removed).await.log_seq);
+        let after = jobs.list_ended(&mut tx, &["publish"], end, Some(removed), 1).await.unwrap();
+        assert_eq!(after[0].id, kept);
+        for (kinds, before) in [(&["publish-x", "pub"][..], end), (&["publish"], began)] {
+            assert!(jobs.list_ended(&mut tx, kinds, before, None, 10).await.unwrap().is_empty());
+        }
+        let (parts, lines) = jobs.count_archived(&mut tx, end).await.unwrap();
+        assert!(parts == 1 && (PART..10_000).contains(&lines), "{parts} {lines}");
+        assert_eq!(jobs.count_archived(&mut tx, began).await.unwrap(), (0, 0));
+        assert_eq!(jobs.remove_ended(&mut tx, &[removed, queued]).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+
+        assert_eq!(rows_of(jobs, removed).await, 0);
+        assert_eq!(rows_of(jobs, kept).await, before);
+        assert_eq!(rows_of(jobs, queued).await, 2);
+        world.assert_sound().await;
+    }
+
     /// Whatever is read of a log is the same before it is archived, after a part of it was, and after all of it was.
     async fn an_archived_log_reads_as_before(db: TestDb) {
         let world = World::start(&db).await;

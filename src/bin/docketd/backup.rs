@@ -17,7 +17,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use docket_core::{digest::Sha256, time::Timestamp};
+use docket_core::{digest::Sha256, finding::finding, time::Timestamp};
 use docket_db::{
     Product, Tx,
     rows::{self, Table},
@@ -118,7 +118,11 @@ fn describe(end: &End) -> String {
     } else {
         "no blobs".to_owned()
     };
-    format!("{rows} rows of {} tables, {blobs}", end.tables.len())
+    let missing = match end.missing.len() {
+        0 => String::new(),
+        count => format!(", without {count} blobs that were not in the storage"),
+    };
+    format!("{rows} rows of {} tables, {blobs}{missing}", end.tables.len())
 }
 
 /// The blobs that rows name, with what each is.
@@ -306,10 +310,13 @@ impl<W: Write> Copies<'_, W> {
                 named[blob]
             );
         }
-        for (blob, why) in &self.missing {
-            if !(fetched_later && blob.0 == Folder::Blobs) {
-                (self.say)(format!("left out: {}, {why}; see `docketd doctor`", named[blob]));
-            }
+        let is_damage = |blob: &(Folder, Sha256)| !fetched_later || blob.0 == Folder::Logs;
+        let damage = self.missing.iter().filter(|(blob, _)| is_damage(blob));
+        let damage: Vec<String> = damage
+            .map(|(blob, why)| format!("{}, {why}", named[blob]))
+            .collect();
+        if let Some(found) = finding("blobs are left out", &damage) {
+            (self.say)(format!("{found}; see `docketd doctor`"));
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The configuration: defaults, then the file, then the environment (`DOCKET__SECTION__KEY`), then switches.
 
+mod api;
 mod documentation;
 mod git;
 mod health;
@@ -25,13 +26,14 @@ use std::{
 
 use config::{Environment, File, FileFormat};
 use docket_worker::{
-    sandbox::{Limits, SandboxChoice},
+    sandbox::{self, SandboxChoice},
     unpublish::Windows,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::cli::Common;
 
+pub use api::{Api, Limits};
 pub use documentation::Documentation;
 pub use git::Git;
 pub use health::Health;
@@ -63,6 +65,8 @@ pub struct Config {
     pub health: Health,
     /// The `[legal]` section.
     pub legal: Legal,
+    /// The `[limits]` section.
+    pub limits: Limits,
     /// The `[log]` section.
     pub log: Log,
     /// The `[logs]` section.
@@ -98,6 +102,7 @@ impl Default for Config {
             github: GitHub::default(),
             health: Health::default(),
             legal: Legal::default(),
+            limits: Limits::default(),
             log: Log::default(),
             logs: Logs::default(),
             operations: Operations::default(),
@@ -109,26 +114,6 @@ impl Default for Config {
             telemetry: Telemetry::default(),
             trustees: Trustees::default(),
             worker: Worker::default(),
-        }
-    }
-}
-
-/// The `[api]` section.
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Api {
-    /// Where to listen. Default `127.0.0.1:8080`.
-    pub listen: String,
-    /// The address under which people reach the server. Default: from `listen`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub public_url: Option<String>,
-}
-
-impl Default for Api {
-    fn default() -> Self {
-        Self {
-            listen: "127.0.0.1:8080".to_owned(),
-            public_url: None,
         }
     }
 }
@@ -278,6 +263,7 @@ impl Config {
             .prefix_separator("__")
             .separator("__")
             .list_separator(":")
+            .with_list_parse_key("api.trusted_proxies")
             .with_list_parse_key("compilers.path")
             .with_list_parse_key("sources.git_hosts")
             .try_parsing(true);
@@ -325,6 +311,7 @@ impl Config {
         }
         self.storage.check()?;
         self.legal.texts()?;
+        self.check_api()?;
         self.check_log()?;
         self.check_logs()?;
         self.check_telemetry()?;
@@ -344,12 +331,12 @@ impl Config {
     }
 
     /// What a compiler may use up.
-    pub fn compiler_limits(&self) -> Limits {
+    pub fn compiler_limits(&self) -> sandbox::Limits {
         let time = Duration::from_secs(self.worker.compile_timeout_secs);
-        Limits {
+        sandbox::Limits {
             wall: time,
             cpu: time,
-            ..Limits::default()
+            ..sandbox::Limits::default()
         }
     }
 }

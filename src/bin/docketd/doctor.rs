@@ -12,7 +12,10 @@ use docket_worker::{
 };
 use serde::Serialize;
 
-use crate::{config::Config, server::Stores};
+use crate::{
+    config::Config,
+    server::{Stores, announce},
+};
 
 /// What came of looking at one thing. What is not fine comes with a remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +74,7 @@ impl Report {
         };
         // A check may take a while: each is told when it is done.
         if !self.json {
-            println!("{}", line.for_people());
+            announce(&line.for_people());
         }
         self.checks.push(line);
     }
@@ -143,7 +146,7 @@ pub async fn run(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
         report.add("trustees", trustees(config).await);
     }
     if json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        announce(&serde_json::to_string_pretty(&report)?);
     }
     Ok(if report.ok {
         ExitCode::SUCCESS

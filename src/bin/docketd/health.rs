@@ -14,6 +14,10 @@ use crate::config::Config;
 pub async fn run(config: &Config, url: Option<String>) -> anyhow::Result<ExitCode> {
     let url = match url {
         Some(url) => url,
+        // A certificate is for a name, which only the address of the registry has.
+        None if config.api.scheme() == "https" => config.api.public_url.clone().context(
+            "the server speaks TLS: set api.public_url, or say which address its certificate is for, as in `docketd health https://registry.example.org`",
+        )?,
         None => own_address(&config.api.listen)?,
     };
     match Client::new(&url)?.ready().await {

@@ -52,6 +52,7 @@ fn main() -> ExitCode {
             // One line says why, with its causes.
             eprintln!("docketd: {}", Redactor::default().redact(&one_line(&error)));
             let configuration = error.is::<ConfigError>()
+                || error.is::<docket_http::TlsError>()
                 || error.downcast_ref::<docket_db::Error>().is_some_and(|error| {
                     matches!(
                         error,

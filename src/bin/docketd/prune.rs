@@ -20,7 +20,11 @@ use docket_worker::{
 };
 use walkdir::WalkDir;
 
-use crate::{cli::Prune, config::Config, server::Stores};
+use crate::{
+    cli::Prune,
+    config::Config,
+    server::{Stores, announce},
+};
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
@@ -60,15 +64,15 @@ pub async fn run(config: &Config, switches: &Prune) -> anyhow::Result<ExitCode> 
     stores.migrate().await?;
     let jobs = Jobs::new(stores.db.clone(), Clock::system());
     let found = find(config, switches, &jobs, &stores.storage).await?;
-    print!("{}", table(&found.waste));
+    announce(table(&found.waste).trim_end());
     if found.waste.iter().all(|waste| waste.count == 0) {
-        println!("there is nothing to prune");
+        announce("there is nothing to prune");
     } else if switches.dry_run {
-        println!("nothing was removed: this was a dry run");
+        announce("nothing was removed: this was a dry run");
     } else if switches.yes || confirm()? {
         remove(config, &jobs, &stores.storage, found).await?;
     } else {
-        println!("nothing was removed");
+        announce("nothing was removed");
     }
     stores.db.close().await;
     Ok(ExitCode::SUCCESS)
@@ -254,7 +258,7 @@ async fn remove(config: &Config, jobs: &Jobs, storage: &Storage, found: Found) -
     if let Some(folder) = &found.compiled
         && !clear_workshop(folder).with_context(|| format!("{} cannot be cleared", folder.display()))?
     {
-        println!("{} is in use now and stays", folder.display());
+        announce(&format!("{} is in use now and stays", folder.display()));
     }
     // Last, because the blobs of what was removed are garbage now.
     let (mut blobs, mut bytes) = (0, 0);
@@ -263,11 +267,11 @@ async fn remove(config: &Config, jobs: &Jobs, storage: &Storage, found: Found) -
         blobs += removed.blobs;
         bytes += removed.bytes;
     }
-    println!(
+    announce(&format!(
         "removed {} directories and files, {removed_jobs} jobs, {lines} archived lines, {blobs} blobs ({})",
         found.work_dirs.len() + found.unfinished.len(),
         readable(bytes)
-    );
+    ));
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::{io::Write, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use docket_api::ApiState;
+use docket_api::{ApiState, Limits};
 use docket_db::Db;
 use docket_index::{
     git::{GitViews, remote::Remotes},
@@ -15,6 +15,7 @@ use docket_worker::{
     WorkerState, chores, compiler::Compilers, github_issue, license::LicenseDetector, matrix,
     package::SizeRules, ping, push, sandbox::Sandbox, source::git::SourceConfig,
 };
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -90,7 +91,7 @@ pub struct Roles {
 
 /// A running server.
 pub struct Server {
-    /// Where it answers, when it does: `http://ADDR:PORT`.
+    /// Where it answers, when it does: `http://ADDR:PORT`, or `https://…`.
     pub url: Option<String>,
     tasks: Vec<tokio::task::JoinHandle<anyhow::Result<()>>>,
     db: Db,
@@ -152,10 +153,11 @@ impl Server {
             }));
         }
         if roles.api {
+            let door = config.door()?;
             let listener = TcpListener::bind(&config.api.listen)
                 .await
                 .with_context(|| format!("cannot listen on {}", config.api.listen))?;
-            let address = format!("http://{}", listener.local_addr()?);
+            let address = format!("{}://{}", config.api.scheme(), listener.local_addr()?);
             let public_url = config.api.public_url.clone().unwrap_or_else(|| address.clone());
             let state = ApiState {
                 jobs: jobs.clone(),
@@ -166,11 +168,13 @@ impl Server {
                 kinds: docket_worker::kinds().into(),
                 webhook: config.github.webhook()?.map(Arc::new),
                 legal: Arc::new(config.legal.texts()?),
+                limits: Arc::new(Limits::new(config.rules()?)),
                 public_url: Arc::from(public_url.trim_end_matches('/')),
                 stopping: shutdown.clone(),
             };
             tasks.push(tokio::spawn(async move {
-                Ok(docket_api::serve(listener, state).await?)
+                docket_api::serve(listener, state, door).await;
+                Ok(())
             }));
             url = Some(address);
         }
@@ -252,6 +256,7 @@ fn host_name() -> String {
 /// When something needed is not there, or a role fails.
 pub async fn run(config: &Config, roles: Roles) -> anyhow::Result<()> {
     let mut stop = StopSignal::listen();
+    allow_files();
     let shutdown = CancellationToken::new();
     let start = async {
         let stores = Stores::open(config).await?;
@@ -274,6 +279,18 @@ pub async fn run(config: &Config, roles: Roles) -> anyhow::Result<()> {
         shutdown.cancel();
     });
     server.wait().await
+}
+
+/// Takes as many open files as the system lets us: each connection is one, and the usual limit is for programs of another kind.
+fn allow_files() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        warn!(
+            error = &error as &dyn std::error::Error,
+            "the limit of open files stays as it is"
+        );
+    }
 }
 
 /// Prints a line on standard output at once; a reader that went away is no reason to stop.

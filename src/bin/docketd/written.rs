@@ -227,7 +227,11 @@ fn what_watches_a_registry_asks_only_for_metrics_and_codes_that_exist() {
 }
 
 /// Files whose contents everybody may know.
-const PUBLIC: [&str; 2] = ["legal.takedown_text_file", "trustees.public_key_file"];
+const PUBLIC: [&str; 3] = [
+    "api.tls_certificate_file",
+    "legal.takedown_text_file",
+    "trustees.public_key_file",
+];
 
 #[test]
 fn every_secret_can_be_handed_over_as_a_credential() {

@@ -291,6 +291,13 @@ fn bounds(filter: &JobFilter) -> (JobId, JobId) {
     }
 }
 
+/// Counts the jobs of `kind` about `package` that have not ended.
+pub(crate) async fn count_active_of(tx: &mut Tx, kind: &str, package: &PackageName) -> Result<i64, Error> {
+    const SQL: &str =
+        "SELECT count(*) FROM job WHERE package_name = $1 AND kind = $2 AND state IN ('queued', 'running')";
+    on!(tx, conn => sqlx::query_scalar(SQL).bind(package.as_str()).bind(kind).fetch_one(conn))
+}
+
 /// Counts the jobs that have not ended, by kind and state.
 pub(crate) async fn count_active(tx: &mut Tx) -> Result<Vec<(String, JobState, i64)>, Error> {
     const SQL: &str = "

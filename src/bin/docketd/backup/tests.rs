@@ -208,7 +208,8 @@ async fn a_damaged_backup_is_refused() {
     let whole = bytes_of(&registry.backup().await);
     let target = Place::new(sqlite().await);
     let places = (0..24).map(|part| whole.len() * part / 24);
-    for place in places.chain([1, 20, whole.len() - 9, whole.len() - 1]) {
+    // The last eight bytes are checksum and length; in the one before them some bits mean nothing.
+    for place in places.chain([1, 20, whole.len() - 8, whole.len() - 1]) {
         let said = target.refuse(&file_with(&whole[..place])).await;
         assert!(
             said.contains("damaged") || said.contains("not a backup"),
