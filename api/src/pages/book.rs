@@ -55,10 +55,46 @@ static SOURCES: &[Source] = &[
     source!("benchmarks/queue.md"),
     source!("benchmarks/registry.md"),
     source!("benchmarks/log.md"),
+    source!("benchmarks/watch.md"),
+];
+
+/// A chart on a page.
+struct Chart {
+    /// Where it lies below `docs/`.
+    path: &'static str,
+    bytes: &'static [u8],
+}
+
+macro_rules! chart {
+    ($path:literal) => {
+        Chart {
+            path: $path,
+            bytes: include_bytes!(concat!("../../../docs/", $path)),
+        }
+    };
+}
+
+static CHARTS: &[Chart] = &[
+    chart!("benchmarks/log-append.svg"),
+    chart!("benchmarks/log-read.svg"),
+    chart!("benchmarks/queue-cpu.svg"),
+    chart!("benchmarks/queue-enqueue.svg"),
+    chart!("benchmarks/queue-rate.svg"),
+    chart!("benchmarks/watch-latency.svg"),
 ];
 
 pub(super) fn routes() -> Router<ApiState> {
     let router = Router::new().route("/book", get(|| async { Redirect::permanent("/book/") }));
+    let router = CHARTS.iter().fold(router, |router, chart| {
+        let typed = [
+            (header::CONTENT_TYPE, "image/svg+xml"),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        ];
+        router.route(
+            &format!("/book/{}", chart.path),
+            get(async move || (typed, chart.bytes)),
+        )
+    });
     SOURCES.iter().fold(router, |router, source| {
         router.route(
             &address(source.path),
@@ -254,6 +290,12 @@ mod tests {
             let places: Vec<_> = values(html, "id").collect();
             let distinct: BTreeSet<_> = places.iter().collect();
             assert_eq!(places.len(), distinct.len(), "{page}: two places of one name");
+            // Charts lie beside their page, as its links say.
+            let (folder, _) = page.rsplit_once('/').expect("an address has a slash");
+            for chart in values(html, "src").map(|name| format!("{folder}/{name}")) {
+                let is_ours = |ours: &Chart| format!("/book/{}", ours.path) == chart;
+                assert!(CHARTS.iter().any(is_ours), "{page} shows {chart}");
+            }
             for link in values(html, "href").filter(|link| !link.contains("://")) {
                 let (path, place) = link.split_once('#').unwrap_or((link, ""));
                 let path = if path.is_empty() { page } else { path };

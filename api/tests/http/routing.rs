@@ -125,6 +125,8 @@ on_both_databases! {
             assert!(header(&text, "content-type").starts_with("text/markdown"), "{path}");
             assert!(text.text().await.unwrap().starts_with("# "), "{path}");
         }
+        let chart = served.get("/book/benchmarks/log-read.svg").send().await.unwrap();
+        assert_eq!(header(&chart, "content-type"), "image/svg+xml");
         assert_eq!(served.get("/book/nothing").send().await.unwrap().status(), 404);
     }
 }
