@@ -234,6 +234,7 @@ mod tests {
     fn every_line_that_is_not_fine_has_its_remedy() {
         let mut report = Report {
             ok: true,
+            json: true,
             ..Report::default()
         };
         report.add("git", Verdict::Ok("git version 2".to_owned()));

@@ -47,8 +47,13 @@ impl Place {
         }
     }
 
-    /// A registry with one package, whose tarball is in the storage, and jobs whose rows are more than one entry of a backup.
+    /// A registry with one package, whose tarball is in the storage, and three jobs.
     async fn with_registry(test: TestDb) -> Self {
+        Self::with_jobs(test, 10).await
+    }
+
+    /// The same, with jobs of about so many times ten bytes.
+    async fn with_jobs(test: TestDb, size: usize) -> Self {
         let place = Self::new(test);
         place.stores.migrate().await.unwrap();
         let sources = sources(place.folder.path());
@@ -58,7 +63,7 @@ impl Place {
         let jobs = Jobs::new(place.stores.db.clone(), Clock::system());
         let mut tx = place.stores.db.write().await.unwrap();
         for number in 0..3 {
-            let payload = format!("\"{}\"", "ä\\n\u{1f600}".repeat(CHUNK_BYTES / 10));
+            let payload = format!("\"{}\"", "ä\\n\u{1f600}".repeat(size));
             let new = NewJob {
                 locks: vec![format!("package/a{number}"), "package-sets".to_owned()],
                 ..NewJob::new("publish", payload, format!("publish {number}"))
@@ -189,7 +194,8 @@ fn file_of(entries: &[(&str, &[u8])]) -> File {
 /// From either database to either, every row and every blob is there again, and a copy of the copy is the same.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restored_registry_is_the_same() {
-    let first = Place::with_registry(sqlite().await).await;
+    // The rows of the jobs are more than one entry.
+    let first = Place::with_jobs(sqlite().await, CHUNK_BYTES / 10).await;
     let second = Place::new(postgres().await);
     second.restore(&first.backup().await).await.unwrap();
     let third = Place::new(sqlite().await);
