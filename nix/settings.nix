@@ -25,7 +25,8 @@ in
     watchers = option int (10000) "Logs that are followed at once, by all clients together. Default: `10000`.";
     requests_per_minute = option int (3000) "Requests of one address in a minute, or of one network of the size /64; 0 for no limit. This machine itself has none. Default: `3000`.";
     changes_per_minute = option int (60) "Of these, requests that ask for an operation or another change; 0 for no limit. Default: `60`.";
-    active_jobs_per_package = option int (25) "Jobs of one kind that wait or run for one package, when somebody asks for another one. Default: `25`.";
+    changes_per_minute_by_key = option int (120) "Operations that one key or token asks for in a minute, from wherever; 0 for no limit. Default: `120`.";
+    active_jobs_per_package = option int (100) "Jobs of one kind that wait or run for one package, when somebody asks for another one. Default: `100`.";
   };
 
   database = {

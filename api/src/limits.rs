@@ -61,7 +61,7 @@ impl Default for Rules {
             changes_per_minute: NonZeroU32::new(60),
             changes_per_minute_by_key: NonZeroU32::new(120),
             watchers: 10_000,
-            active_jobs_per_package: 25,
+            active_jobs_per_package: 100,
             trusted_proxies: Vec::new(),
         }
     }
@@ -426,8 +426,8 @@ mod tests {
     #[test]
     fn a_package_has_so_many_jobs_and_no_more() {
         let limits = Limits::new(Rules::default());
-        assert!(limits.check_queue(25).is_ok());
-        assert!(limits.check_queue(26).is_err());
+        assert!(limits.check_queue(100).is_ok());
+        assert!(limits.check_queue(101).is_err());
     }
 
     #[test]

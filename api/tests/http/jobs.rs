@@ -1,5 +1,6 @@
 //! The two job reads (registry.md §1.7, §1.8 and §1.10).
 
+use docket_api::Rules;
 use docket_core::time::Timestamp;
 use docket_jobs::{Failure, Level};
 use docket_test_support::on_both_databases;
@@ -199,7 +200,8 @@ on_both_databases! {
 
     /// At most 100 jobs come at once; the next ones come from moving `since`.
     async fn the_list_has_at_most_100_jobs(db: TestDb) {
-        let served = Served::start(db).await;
+        let rules = Rules { active_jobs_per_package: 105, ..Rules::default() };
+        let served = Served::start_with_rules(db, rules).await;
         for number in 0..105 {
             served.publish(&request(number)).await;
         }

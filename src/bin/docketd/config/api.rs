@@ -59,7 +59,7 @@ pub struct Limits {
     pub changes_per_minute: u32,
     /// Operations of one key or token in a minute; 0 for no limit. Default 120.
     pub changes_per_minute_by_key: u32,
-    /// Jobs of one kind that wait or run for one package. Default 25.
+    /// Jobs of one kind that wait or run for one package. Default 100.
     pub active_jobs_per_package: NonZeroU32,
 }
 

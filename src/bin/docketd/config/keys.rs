@@ -146,7 +146,7 @@ pub const KEYS: &[Key] = &[
         "Of these, requests that ask for an operation or another change; 0 for no limit."),
     is("limits", "changes_per_minute_by_key", "120",
         "Operations that one key or token asks for in a minute, from wherever; 0 for no limit."),
-    is("limits", "active_jobs_per_package", "25",
+    is("limits", "active_jobs_per_package", "100",
         "Jobs of one kind that wait or run for one package, when somebody asks for another one."),
 
     depends("database", "url", "`sqlite:` and `docket.db` in `data_dir`", r#""postgres://docket@localhost/docket""#,
