@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 
 use docket_core::digest::Sha256;
 use docket_core::metadata::Metadata;
@@ -222,4 +223,38 @@ fn what_cannot_be_looked_at_is_no_finding() {
         .expect_code(1)
         .explains("1 thing is not as it should be");
     registry.verify(&[]).expect_code(2);
+}
+
+/// All of a registry is more than it lets one address ask for in a minute: that takes longer, and says nothing of its tarballs.
+#[test]
+fn a_registry_that_wants_to_be_asked_more_slowly_is_asked_again() {
+    let registry = Registry::start();
+    let tarball = "GET /slug/1.2.0.tar.gz";
+    registry
+        .server
+        .answers(tarball, 429, &json!({ "title": "Too many requests" }));
+    let asked = || {
+        let requests = registry.server.requests("GET");
+        requests.iter().filter(|request| request.line == tarball).count()
+    };
+    thread::scope(|scope| {
+        let verify = scope.spawn(|| registry.verify(&["slug"]));
+        // More often than a server that does not answer is asked.
+        while asked() < 4 {
+            thread::yield_now();
+        }
+        registry.server.answers_text(tarball, TARBALL);
+        let said = verify.join().unwrap().expect_code(0);
+        assert!(said.out.contains("all is as it should be"), "{}", said.out);
+    });
+}
+
+#[test]
+fn a_registry_that_has_no_time_has_no_wrong_tarball() {
+    let registry = Registry::start();
+    let busy = json!({ "title": "Storage unavailable" });
+    registry.server.answers("GET /slug/1.2.0.tar.gz", 503, &busy);
+    let said = registry.verify(&["slug"]).expect_code(1);
+    assert_eq!(said.out, "", "nothing was found out");
+    said.explains("503");
 }

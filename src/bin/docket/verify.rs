@@ -31,6 +31,8 @@ const AT_ONCE: usize = 8;
 const PAGE_PACKAGES: usize = 1_000;
 /// How often something is asked for while the server does not answer.
 const TRIES: usize = 3;
+/// How often a server may say that we ask too fast. All of a registry is more than it allows in a minute.
+const SLOWED: usize = 60;
 /// The pause before it is asked again.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -290,8 +292,10 @@ async fn tarball(
     };
     let bytes = match patiently(|| client.fetch_tarball(name, version)).await {
         Ok(bytes) => bytes,
-        // It is not there, or what is there is known to be wrong.
-        Err(error @ Error::Refused { .. }) => return finding(error.to_string()),
+        // It is not there, or what is there is known to be wrong. A server that has no time says nothing of its tarballs.
+        Err(error @ Error::Refused { status, .. }) if !matches!(status.as_u16(), 429 | 503) => {
+            return finding(error.to_string());
+        }
         Err(error) => return Err(error.into()),
     };
     let size = bytes.len() as u64;
@@ -304,11 +308,15 @@ async fn tarball(
     }
 }
 
-/// Asks, and asks again while the server does not answer.
+/// Asks, and asks again while the server does not answer, or wants to be asked more slowly.
 async fn patiently<T, F: Future<Output = Result<T, Error>>>(ask: impl Fn() -> F) -> Result<T, Error> {
-    let mut tried = 1;
+    let (mut tried, mut slowed) = (1, 0);
     loop {
         match ask().await {
+            Err(Error::Refused { status, .. }) if status.as_u16() == 429 && slowed < SLOWED => {
+                slowed += 1;
+                tokio::time::sleep(PAUSE).await;
+            }
             Err(error) if error.is_temporary() && tried < TRIES => {
                 tried += 1;
                 tokio::time::sleep(PAUSE).await;
