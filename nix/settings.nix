@@ -22,7 +22,7 @@ in
 
   limits = {
     connections = option int (10000) "Connections at once; who comes then waits until another one goes. Default: `10000`.";
-    watchers = option int (10000) "Logs that are followed at once, by all clients together. Default: `10000`.";
+    watchers = option int (8000) "Logs that are followed at once, by all clients together. Fewer than `connections`, so that whoever does not watch finds a place. Default: `8000`.";
     requests_per_minute = option int (3000) "Requests of one address in a minute, or of one network of the size /64; 0 for no limit. This machine itself has none. Default: `3000`.";
     changes_per_minute = option int (60) "Of these, requests that ask for an operation or another change; 0 for no limit. Default: `60`.";
     changes_per_minute_by_key = option int (120) "Operations that one key or token asks for in a minute, from wherever; 0 for no limit. Default: `120`.";

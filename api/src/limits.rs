@@ -60,7 +60,8 @@ impl Default for Rules {
             requests_per_minute: NonZeroU32::new(3000),
             changes_per_minute: NonZeroU32::new(60),
             changes_per_minute_by_key: NonZeroU32::new(120),
-            watchers: 10_000,
+            // Fewer than connections, so that whoever does not watch finds a place.
+            watchers: 8_000,
             active_jobs_per_package: 100,
             trusted_proxies: Vec::new(),
         }

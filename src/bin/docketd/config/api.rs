@@ -51,7 +51,7 @@ impl Default for Api {
 pub struct Limits {
     /// Connections at once. Default 10,000.
     pub connections: NonZeroUsize,
-    /// Logs that are followed at once. Default 10,000.
+    /// Logs that are followed at once. Default 8,000.
     pub watchers: NonZeroUsize,
     /// Requests of one address in a minute; 0 for no limit. Default 3,000.
     pub requests_per_minute: u32,
@@ -178,6 +178,12 @@ mod tests {
             let loaded = load(&format!("[api]\ntrusted_proxies = {proxies}"));
             assert_eq!(loaded.is_ok(), fits, "{proxies}");
         }
+    }
+
+    #[test]
+    fn watchers_leave_places_for_others() {
+        let limits = load("").unwrap().limits;
+        assert!(limits.watchers < limits.connections, "{limits:?}");
     }
 
     #[test]

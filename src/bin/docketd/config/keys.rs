@@ -138,8 +138,8 @@ pub const KEYS: &[Key] = &[
 
     is("limits", "connections", "10000",
         "Connections at once; who comes then waits until another one goes."),
-    is("limits", "watchers", "10000",
-        "Logs that are followed at once, by all clients together."),
+    is("limits", "watchers", "8000",
+        "Logs that are followed at once, by all clients together. Fewer than `connections`, so that whoever does not watch finds a place."),
     is("limits", "requests_per_minute", "3000",
         "Requests of one address in a minute, or of one network of the size /64; 0 for no limit. This machine itself has none."),
     is("limits", "changes_per_minute", "60",
