@@ -2,7 +2,10 @@
 
 use docket_db::{Error, Tx};
 
-use crate::{Job, JobId, JobState, Jobs, Level, log, store, store::lines::Append};
+use crate::{
+    Job, JobId, JobState, Jobs, Level, log, store,
+    store::{control::Asked, lines::Append},
+};
 
 /// What became of a wish to cancel a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,37 +41,39 @@ impl Jobs {
     /// # Errors
     /// When the database fails.
     pub async fn cancel(&self, id: JobId, by: &str) -> Result<Cancel, Error> {
-        let now = self.clock().now();
-        let mut tx = self.db().write().await?;
-        store::claim::serialise(&mut tx).await?;
-        let Some(job) = store::jobs::find(&mut tx, id).await? else {
-            return Ok(Cancel::Unknown);
-        };
-        let done = match job.state {
-            JobState::Queued => {
-                let detail = format!("Cancelled by {by}.");
-                self.add_line(&mut tx, &job, Level::Warn, detail.clone()).await?;
-                if !store::control::cancel_queued(&mut tx, &job, by, &detail, now).await? {
-                    // The line goes with the transaction.
-                    return Ok(Cancel::TooLate);
+        loop {
+            let now = self.clock().now();
+            let mut tx = self.db().write().await?;
+            match store::control::ask_to_cancel(&mut tx, id, by, now).await? {
+                Asked::Yes => {
+                    tx.commit().await?;
+                    self.signals.look_at_leases();
+                    return Ok(Cancel::Asked);
                 }
-                store::park::unpark_after(&mut tx, &[id]).await?;
-                Cancel::Ended
+                Asked::TooLate => return Ok(Cancel::TooLate),
+                Asked::NotRunning => store::claim::serialise(&mut tx).await?,
             }
-            JobState::Running if store::control::ask_to_cancel(&mut tx, id, by, now).await? => Cancel::Asked,
-            JobState::Running => Cancel::TooLate,
-            over => Cancel::WasOver(over),
-        };
-        tx.commit().await?;
-        match done {
-            Cancel::Ended => {
-                self.signals.log_grew(id);
-                self.wake_workers();
+            let Some(job) = store::jobs::find(&mut tx, id).await? else {
+                return Ok(Cancel::Unknown);
+            };
+            match job.state {
+                JobState::Queued => {}
+                // It began meanwhile.
+                JobState::Running => continue,
+                over => return Ok(Cancel::WasOver(over)),
             }
-            Cancel::Asked => self.signals.look_at_leases(),
-            _ => {}
+            let detail = format!("Cancelled by {by}.");
+            self.add_line(&mut tx, &job, Level::Warn, detail.clone()).await?;
+            if !store::control::cancel_queued(&mut tx, &job, by, &detail, now).await? {
+                // The line goes with the transaction.
+                return Ok(Cancel::TooLate);
+            }
+            store::park::unpark_after(&mut tx, &[id]).await?;
+            tx.commit().await?;
+            self.signals.log_grew(id);
+            self.wake_workers();
+            return Ok(Cancel::Ended);
         }
-        Ok(done)
     }
 
     /// Queues a job again that failed or was cancelled, for `by`, who is named in its log. It keeps its id, its log and its place by age.
@@ -159,5 +164,60 @@ impl Jobs {
         };
         store::lines::append_in(tx, job.state, &[append]).await?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use docket_db::{Db, on};
+    use docket_test_support::on_both_databases;
+
+    use super::*;
+    use crate::{
+        Clock, NewJob, TABLES,
+        decide::Ending,
+        store::{claim::Taking, ends::End},
+    };
+
+    on_both_databases! {
+        /// Whoever ends a job has its row and then waits for its turn to schedule: a cancellation that waits for the row stands in nobody's way.
+        async fn a_cancellation_waits_for_an_end_that_is_under_way(db: TestDb) {
+            db.migrate(&[TABLES]).await;
+            let jobs = Jobs::new(db.db.clone(), Clock::system());
+            let now = jobs.clock().now();
+            let mut tx = jobs.db().write().await.unwrap();
+            let new = NewJob::new("publish", "{}".to_owned(), "a job".to_owned());
+            let id = jobs.enqueue(&mut tx, &new).await.unwrap().job;
+            let taking = Taking { worker: "w", now, lease_until: now.plus_millis(60_000) };
+            store::claim::take(&mut tx, &[id], taking).await.unwrap();
+            tx.commit().await.unwrap();
+
+            let mut ending = jobs.db().write().await.unwrap();
+            let end = End { id, attempt: 1, ending: Ending::Succeeded, lines: Vec::new() };
+            assert_eq!(store::ends::apply(&mut ending, &[end], now).await.unwrap(), [id]);
+            let cancelling = tokio::spawn({
+                let jobs = jobs.clone();
+                async move { jobs.cancel(id, "somebody").await }
+            });
+            somebody_waits(jobs.db()).await;
+            store::claim::serialise(&mut ending).await.unwrap();
+            ending.commit().await.unwrap();
+            assert_eq!(cancelling.await.unwrap().unwrap(), Cancel::WasOver(JobState::Succeeded));
+        }
+    }
+
+    /// Waits until PostgreSQL says that some connection waits for a lock. On SQLite there is one writer, and nothing to be seen.
+    async fn somebody_waits(db: &Db) {
+        const SQL: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while db.is_postgres() {
+            let mut tx = db.read().await.unwrap();
+            let waiting: i64 = on!(&mut tx, conn => sqlx::query_scalar(SQL).fetch_one(conn)).unwrap();
+            if waiting > 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 }

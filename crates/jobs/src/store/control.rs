@@ -33,16 +33,33 @@ pub(crate) async fn cancel_queued(
     Ok(touched == 1)
 }
 
-/// Asks a running job to stop. False when it does not run, or its effects are committed.
-pub(crate) async fn ask_to_cancel(tx: &mut Tx, id: JobId, by: &str, now: Timestamp) -> Result<bool, Error> {
-    const SQL: &str = "
+/// What became of asking a job to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Yes,
+    /// Its effects are committed.
+    TooLate,
+    NotRunning,
+}
+
+/// Asks a running job to stop. Not after [`serialise`](super::claim::serialise): whoever ends the job has its row and waits for that lock.
+pub(crate) async fn ask_to_cancel(tx: &mut Tx, id: JobId, by: &str, now: Timestamp) -> Result<Asked, Error> {
+    const ASK: &str = "
         UPDATE job SET cancel_at = $2, cancel_by = $3
         WHERE id = $1 AND state = 'running' AND effects_at IS NULL";
-    let touched = execute!(
-        tx,
-        sqlx::query(SQL).bind(id.to_string()).bind(now.millis()).bind(by)
-    )?;
-    Ok(touched == 1)
+    const IS_EFFECTIVE: &str =
+        "SELECT count(*) FROM job WHERE id = $1 AND state = 'running' AND effects_at IS NOT NULL";
+    let id = id.to_string();
+    let touched = execute!(&mut *tx, sqlx::query(ASK).bind(&id).bind(now.millis()).bind(by))?;
+    if touched == 1 {
+        return Ok(Asked::Yes);
+    }
+    let effective: i64 = on!(tx, conn => sqlx::query_scalar(IS_EFFECTIVE).bind(&id).fetch_one(conn))?;
+    Ok(if effective > 0 {
+        Asked::TooLate
+    } else {
+        Asked::NotRunning
+    })
 }
 
 /// Queues a job again that failed or was cancelled, as if it had not been tried before. False when it is in another state.
