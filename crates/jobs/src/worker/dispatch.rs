@@ -43,6 +43,8 @@ struct LaneState {
     free: usize,
     /// How many jobs one transaction claims at most.
     at_once: usize,
+    /// There may be something for it in the queue.
+    is_curious: bool,
     claims: mpsc::UnboundedSender<Claim>,
 }
 
@@ -64,8 +66,6 @@ pub(super) struct Dispatcher {
     rests_until: Instant,
     /// When to look at the queue though nobody says that there is something.
     look_at: Instant,
-    /// There may be something in the queue.
-    is_curious: bool,
 }
 
 impl Dispatcher {
@@ -83,7 +83,6 @@ impl Dispatcher {
             is_claiming: false,
             rests_until: Instant::now(),
             look_at: Instant::now(),
-            is_curious: true,
         }
     }
 
@@ -94,6 +93,7 @@ impl Dispatcher {
             lane,
             free: slots,
             at_once: AT_ONCE.max(slots / 2),
+            is_curious: true,
             claims,
         });
         receiver
@@ -109,7 +109,8 @@ impl Dispatcher {
             if stopping && left.is_empty() && self.held.is_empty() && self.under_way.is_empty() {
                 return;
             }
-            self.begin_turns(&mut left, stopping);
+            self.begin_turn(&mut left, stopping);
+            self.begin_turn(&mut left, stopping);
             let rests = self.rests_until > Instant::now();
             tokio::select! {
                 Some(done) = self.under_way.join_next() => {
@@ -123,8 +124,11 @@ impl Dispatcher {
                     }
                 }
                 _ = self.inbox.recv_many(&mut left, ENDS_AT_ONCE) => {}
-                _ = ready.changed() => self.is_curious = true,
-                () = tokio::time::sleep_until(self.look_at), if !self.is_curious && !stopping => self.is_curious = true,
+                _ = ready.changed() => self.look_everywhere(),
+                () = tokio::time::sleep_until(self.look_at), if !stopping => {
+                    self.look_at = Instant::now() + POLL;
+                    self.look_everywhere();
+                }
                 // Signals do not shorten this wait: the database needs time, not more questions.
                 () = tokio::time::sleep_until(self.rests_until), if rests => {}
                 () = shutdown.cancelled(), if !stopping => {}
@@ -132,18 +136,20 @@ impl Dispatcher {
         }
     }
 
-    /// Begins what can be begun: a turn for what has left its slot and for what is free, where no other one is at the same.
-    fn begin_turns(&mut self, left: &mut Vec<Left>, stopping: bool) {
+    /// Begins a turn for what has left its slot, for what is free, or for both, unless there is nothing to do or another one is at it.
+    fn begin_turn(&mut self, left: &mut Vec<Left>, stopping: bool) {
         if Instant::now() < self.rests_until {
             return;
         }
+        let is_postgres = self.turns.jobs.db().is_postgres();
         // SQLite has one writer, and a few jobs go cheaper together with what comes meanwhile.
         let at_least = match self.under_way.is_empty() {
             true => 1,
-            false if self.turns.jobs.db().is_postgres() => AT_ONCE,
+            false if is_postgres => AT_ONCE,
             false => return,
         };
         let ends = left.len() >= at_least && !self.is_ending;
+        let only_ends = ends && is_postgres && left.len() >= AT_ONCE;
         let left: Vec<Left> = if ends {
             left.drain(..left.len().min(ENDS_AT_ONCE)).collect()
         } else {
@@ -151,13 +157,15 @@ impl Dispatcher {
         };
         let freed = |lane: Lane| left.iter().filter(|left| left.lane == lane).count();
         let wanted = self.lanes.iter().map(|state| {
+            // Whoever ends attempts looks for those whom it lets go.
+            let looks = state.is_curious || ends;
             let wanted = (state.free + freed(state.lane)).min(state.at_once);
-            (state.lane, wanted)
+            (state.lane, if looks { wanted } else { 0 })
         });
         let mut wanted: Vec<(Lane, usize)> = wanted.collect();
         let claims = !stopping
+            && !only_ends
             && !self.is_claiming
-            && (ends || self.is_curious)
             && wanted.iter().any(|(_, wanted)| *wanted >= at_least);
         if !claims {
             wanted.clear();
@@ -167,9 +175,9 @@ impl Dispatcher {
         }
         self.is_ending |= ends;
         self.is_claiming |= claims;
-        if claims {
+        for (lane, (_, wanted)) in self.lanes.iter_mut().zip(&wanted) {
             // What becomes ready from here on is looked at again.
-            self.is_curious = false;
+            lane.is_curious &= *wanted == 0;
         }
         let in_doubt = (claims && self.in_doubt).then(|| self.held.clone());
         let turn = Turn {
@@ -206,11 +214,17 @@ impl Dispatcher {
                     "jobs could not be ended or claimed; trying again"
                 );
                 self.in_doubt |= turn.claims;
-                self.is_curious |= turn.claims;
+                self.look_everywhere();
                 self.rests_until = Instant::now() + RETRY;
                 self.leave_again(turn.left, Duration::ZERO);
                 false
             }
+        }
+    }
+
+    fn look_everywhere(&mut self) {
+        for lane in &mut self.lanes {
+            lane.is_curious = true;
         }
     }
 
@@ -241,10 +255,9 @@ impl Dispatcher {
             }
             left.say_stored();
         }
-        // Where it did not claim for the slots that it freed, another turn does.
-        let mut more = cycle.more || wanted.is_empty();
         for ((lane, claimed), (_, wanted)) in self.lanes.iter_mut().zip(cycle.claimed).zip(wanted) {
-            more |= claimed.len() == *wanted && *wanted > 0;
+            // There may be more where all places were filled.
+            lane.is_curious |= *wanted > 0 && claimed.len() == *wanted;
             for job in claimed {
                 lane.free -= 1;
                 self.held.insert(job.id);
@@ -253,19 +266,18 @@ impl Dispatcher {
                 let _ = lane.claims.send(Claim { job, slot });
             }
         }
-        if cycle.unparked > 0 {
-            self.is_curious = true;
-            if self.lanes.iter().all(|lane| lane.free == 0) {
-                jobs.signals.job_ready_elsewhere();
-            }
+        if cycle.unparked > 0 && self.lanes.iter().all(|lane| lane.free == 0) {
+            jobs.signals.job_ready_elsewhere();
         }
-        self.is_curious |= more;
         if !wanted.is_empty() {
             let now = jobs.clock().now();
             let until = |at: Timestamp| {
                 Duration::from_millis(at.millis().saturating_sub(now.millis()).max(0).unsigned_abs())
             };
             self.look_at = Instant::now() + cycle.next_due.map_or(POLL, until).min(POLL);
+        }
+        if cycle.more || cycle.unparked > 0 {
+            self.look_everywhere();
         }
     }
 }
