@@ -19,7 +19,7 @@ use docket_jobs::worker::Handler;
 use docket_jobs::{Failure, NewJob, Run};
 use serde::{Deserialize, Serialize};
 
-use crate::outcome::PublishError;
+use crate::outcome::JobError;
 use crate::publish::Plan;
 use crate::rejection::Rejection;
 use crate::state::WorkerState;
@@ -110,8 +110,8 @@ pub(crate) async fn catch_up(
     state: &WorkerState,
     run: &Run,
     manifest: &Manifest,
-    plan: impl Future<Output = Result<Plan, PublishError>>,
-) -> Result<Option<String>, PublishError> {
+    plan: impl Future<Output = Result<Plan, JobError>>,
+) -> Result<Option<String>, JobError> {
     let Some(pursuit) = &state.pursuit else {
         return Ok(None);
     };
@@ -129,7 +129,7 @@ pub(crate) async fn catch_up(
     Ok(Some(told))
 }
 
-async fn document(state: &WorkerState, pursuit: &Pursuit, run: &Run) -> Result<(), PublishError> {
+async fn document(state: &WorkerState, pursuit: &Pursuit, run: &Run) -> Result<(), JobError> {
     let job = &run.job;
     let read = || -> Option<(PackageName, Version, Payload)> {
         let name = job.package_name.as_deref()?.parse().ok()?;
@@ -158,7 +158,7 @@ async fn document(state: &WorkerState, pursuit: &Pursuit, run: &Run) -> Result<(
         known: state.compilers.versions(),
     })?;
     crate::publish::describe(state, run, compiler);
-    let work = work_dir::make(&state.work_dir).map_err(PublishError::local("make a work directory"))?;
+    let work = work_dir::make(&state.work_dir).map_err(JobError::local("make a work directory"))?;
     let version_built = build::Published {
         manifest: &manifest,
         entry: &entry,

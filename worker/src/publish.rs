@@ -22,7 +22,7 @@ use docket_jobs::worker::Handler;
 use docket_jobs::{Failure, Run};
 
 use crate::documentation;
-use crate::outcome::PublishError;
+use crate::outcome::JobError;
 use crate::rejection::Rejection;
 use crate::source::manifest::Origin;
 use crate::source::{git, manifest, modules, tree};
@@ -80,9 +80,9 @@ impl Candidate {
     }
 }
 
-async fn publish(state: &WorkerState, run: &Run) -> Result<(), PublishError> {
+async fn publish(state: &WorkerState, run: &Run) -> Result<(), JobError> {
     let request: Publish =
-        serde_json::from_str(&run.job.payload).map_err(PublishError::local("read the job's payload"))?;
+        serde_json::from_str(&run.job.payload).map_err(JobError::local("read the job's payload"))?;
     let request = &request;
     let Publish { name, version, .. } = request;
     run.log.step("Check the request");
@@ -106,7 +106,7 @@ async fn publish(state: &WorkerState, run: &Run) -> Result<(), PublishError> {
             return Ok(());
         }
     };
-    let work = work_dir::make(&state.work_dir).map_err(PublishError::local("make a work directory"))?;
+    let work = work_dir::make(&state.work_dir).map_err(JobError::local("make a work directory"))?;
     let candidate = fetch(state, run, request, &location, work.path().to_owned()).await?;
     check_license(state, run, &candidate).await?;
 
@@ -142,9 +142,9 @@ async fn fetch(
     request: &Publish,
     location: &docket_core::location::Location,
     work: PathBuf,
-) -> Result<Candidate, PublishError> {
+) -> Result<Candidate, JobError> {
     let dir = work.join("fetch");
-    std::fs::create_dir(&dir).map_err(PublishError::local("make a work directory"))?;
+    std::fs::create_dir(&dir).map_err(JobError::local("make a work directory"))?;
     run.log.step("Fetch the source");
     run.log.info(format!(
         "Fetching {}@{} at {}.",
@@ -192,7 +192,7 @@ async fn fetch(
     })
 }
 
-async fn check_license(state: &WorkerState, run: &Run, candidate: &Candidate) -> Result<(), PublishError> {
+async fn check_license(state: &WorkerState, run: &Run, candidate: &Candidate) -> Result<(), JobError> {
     let (licenses, dir) = (Arc::clone(&state.licenses), candidate.package_dir.clone());
     let declared = candidate.manifest.license.clone();
     blocking(move || Ok(licenses.check(&dir, &declared)?)).await?;
@@ -205,10 +205,10 @@ async fn check_license(state: &WorkerState, run: &Run, candidate: &Candidate) ->
 
 /// Runs work on files where it may block.
 pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, PublishError> + Send + 'static,
-) -> Result<T, PublishError> {
+    work: impl FnOnce() -> Result<T, JobError> + Send + 'static,
+) -> Result<T, JobError> {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
-        Err(err) => Err(PublishError::local("finish its work on files")(err)),
+        Err(err) => Err(JobError::local("finish its work on files")(err)),
     }
 }

@@ -3,7 +3,7 @@
 use docket_jobs::{Failure, Run};
 
 use crate::garbage::{self, Owner};
-use crate::outcome::PublishError;
+use crate::outcome::JobError;
 use crate::state::WorkerState;
 use crate::work_dir;
 
@@ -19,7 +19,7 @@ pub(super) async fn run(state: &WorkerState, run: &Run) -> Result<(), Failure> {
     let parent = state.work_dir.clone();
     let dirs = tokio::task::spawn_blocking(move || work_dir::remove_old(&parent))
         .await
-        .map_err(PublishError::local("remove old work directories"))?;
+        .map_err(JobError::local("remove old work directories"))?;
     run.log.info(format!(
         "Removed {ticks} old ticks and {dirs} work directories of workers that were killed."
     ));

@@ -9,7 +9,7 @@ use super::Candidate;
 use super::install::{Build, REGISTRY};
 use super::plan::Plan;
 use crate::compiler::Compiler;
-use crate::outcome::PublishError;
+use crate::outcome::JobError;
 use crate::purs::{self, Graphed, PackageDirs, Purs};
 use crate::state::WorkerState;
 
@@ -20,7 +20,7 @@ pub(super) async fn check_dependencies(
     candidate: &Candidate,
     plan: &Plan,
     build: &Build,
-) -> Result<(), PublishError> {
+) -> Result<(), JobError> {
     let Some(compiler) = graph_compiler(state, plan) else {
         run.log
             .warn("No compiler here can print a module graph, so the dependencies are taken as they are.");
@@ -62,7 +62,7 @@ pub(super) async fn compile(
     candidate: &Candidate,
     plan: &Plan,
     build: &Build,
-) -> Result<(), PublishError> {
+) -> Result<(), JobError> {
     let shown = json!({ "compiler": plan.compiler.version, "resolutions": plan.versions });
     run.log.notice(format!(
         "Checking that {}@{} compiles with this compiler and build plan:\n```json\n{shown:#}\n```",

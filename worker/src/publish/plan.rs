@@ -12,7 +12,7 @@ use docket_jobs::Run;
 
 use super::blocking;
 use crate::compiler::Compiler;
-use crate::outcome::PublishError;
+use crate::outcome::JobError;
 use crate::rejection::Rejection;
 use crate::state::WorkerState;
 
@@ -29,7 +29,7 @@ pub(super) async fn make(
     run: &Run,
     request: &Publish,
     manifest: &Manifest,
-) -> Result<Plan, PublishError> {
+) -> Result<Plan, JobError> {
     let known = state.compilers.versions();
     if let Some(requested) = request.compiler.filter(|version| !known.contains(version)) {
         return Err(Rejection::CompilerNotSupported { requested, known }.into());
@@ -53,7 +53,7 @@ pub(super) async fn make(
         }
     };
     let compiler = state.compilers.find_version(version).cloned();
-    let compiler = compiler.ok_or_else(|| PublishError::local("find its compiler")(version.to_string()))?;
+    let compiler = compiler.ok_or_else(|| JobError::local("find its compiler")(version.to_string()))?;
     describe(state, run, &compiler);
     Ok(Plan { compiler, versions })
 }
@@ -63,7 +63,7 @@ async fn solve(
     compilers: Vec<Version>,
     required: BTreeMap<PackageName, Range>,
     compiler: Option<Version>,
-) -> Result<(Version, BTreeMap<PackageName, Version>), PublishError> {
+) -> Result<(Version, BTreeMap<PackageName, Version>), JobError> {
     let mut tx = run.jobs().db().read().await?;
     let index = docket_index::load_solver_index(&mut tx, &compilers).await?;
     drop(tx);

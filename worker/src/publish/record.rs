@@ -11,7 +11,7 @@ use super::install::STORAGE;
 use super::plan::Plan;
 use crate::documentation;
 use crate::matrix;
-use crate::outcome::PublishError;
+use crate::outcome::JobError;
 use crate::package::Tarball;
 use crate::rejection::Rejection;
 use crate::state::WorkerState;
@@ -23,7 +23,7 @@ pub(super) async fn record(
     candidate: &Candidate,
     plan: &Plan,
     tarball: Tarball,
-) -> Result<(), PublishError> {
+) -> Result<(), JobError> {
     let bytes = tarball.size_bytes();
     let now = || run.jobs().clock().now();
     // No effect of the job yet: until the rows are written it can be cancelled.
@@ -36,7 +36,7 @@ pub(super) async fn record(
         .storage
         .put(tarball.bytes)
         .await
-        .map_err(PublishError::unavailable(STORAGE))?;
+        .map_err(JobError::unavailable(STORAGE))?;
     let entry = PublishedVersion {
         bytes,
         compilers: vec![plan.compiler.version],
@@ -58,8 +58,8 @@ pub(super) async fn record(
 }
 
 /// The clean-up is at work on bytes like these, which nothing names yet: a moment later they can be stored again.
-fn being_removed() -> PublishError {
-    PublishError::Stopped(Failure::Unavailable {
+fn being_removed() -> JobError {
+    JobError::Stopped(Failure::Unavailable {
         detail: "The same bytes are being removed by the clean-up.".to_owned(),
         cause: None,
     })
@@ -75,7 +75,7 @@ pub(super) async fn commit(
     candidate: &Candidate,
     plan: &Plan,
     entry: &PublishedVersion,
-) -> Result<String, PublishError> {
+) -> Result<String, JobError> {
     let publication = Publication {
         manifest: &candidate.manifest,
         entry,

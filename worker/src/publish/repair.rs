@@ -9,7 +9,7 @@ use docket_jobs::Run;
 use super::install::find_tarball;
 use super::plan::Plan;
 use super::{Candidate, blocking, record};
-use crate::outcome::PublishError;
+use crate::outcome::JobError;
 use crate::package::unpack;
 use crate::rejection::Rejection;
 use crate::state::WorkerState;
@@ -24,7 +24,7 @@ pub(super) async fn repair(
     plan: &Plan,
     entry: &PublishedVersion,
     work: &Path,
-) -> Result<(), PublishError> {
+) -> Result<(), JobError> {
     let Manifest { name, version, .. } = &candidate.manifest;
     run.log.notice(format!(
         "{name}@{version} is published, but not in the index: completing it."
@@ -32,7 +32,7 @@ pub(super) async fn repair(
     let stored = find_tarball(state, name, *version, entry).await?;
     let (into, top, sizes) = (work.join("stored"), candidate.top(), state.sizes);
     let published = blocking(move || {
-        unpack(&stored, &into, &top, &sizes).map_err(PublishError::local("unpack the stored tarball"))?;
+        unpack(&stored, &into, &top, &sizes).map_err(JobError::local("unpack the stored tarball"))?;
         Ok(std::fs::read_to_string(into.join(&top).join("purs.json")).unwrap_or_default())
     })
     .await?;
