@@ -104,14 +104,12 @@ pub(crate) async fn follow(
     Ok(format!("Documentation follows by itself: {page}."))
 }
 
-/// Publishes the documentation of a version that was published before without it. Returns what to tell, or nothing when there is
-/// nothing to do.
-pub(crate) async fn catch_up(
+/// Returns the plan to document a version with that was published before without its documentation; nothing where that is not so.
+pub(crate) async fn find_missing(
     state: &WorkerState,
-    run: &Run,
     manifest: &Manifest,
     plan: impl Future<Output = Result<Plan, JobError>>,
-) -> Result<Option<String>, JobError> {
+) -> Result<Option<Plan>, JobError> {
     let Some(pursuit) = &state.pursuit else {
         return Ok(None);
     };
@@ -119,14 +117,21 @@ pub(crate) async fn catch_up(
         return Ok(None);
     }
     let plan = plan.await?;
-    if plan.compiler.version < SINCE {
-        return Ok(None);
-    }
+    Ok((plan.compiler.version >= SINCE).then_some(plan))
+}
+
+/// Enqueues the documentation of such a version. Returns what to tell.
+pub(crate) async fn catch_up(
+    state: &WorkerState,
+    run: &Run,
+    manifest: &Manifest,
+    plan: &Plan,
+) -> Result<String, JobError> {
     let mut tx = run.begin().await?;
-    let told = follow(&mut tx, state, run, manifest, &plan).await?;
+    let told = follow(&mut tx, state, run, manifest, plan).await?;
     tx.commit().await?;
     run.jobs().wake_workers();
-    Ok(Some(told))
+    Ok(told)
 }
 
 async fn document(state: &WorkerState, pursuit: &Pursuit, run: &Run) -> Result<(), JobError> {

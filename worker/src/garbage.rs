@@ -1,12 +1,12 @@
-//! Removing blobs that nothing names: what publishes and imports that failed have stored, tarballs whose removal failed, and archived logs that
-//! are not kept any more.
+//! Removing blobs that nothing names: what publishes and imports that failed have stored, tarballs whose removal failed, and archived logs and
+//! results of dry runs that are not kept any more.
 //!
 //! The task `clean-up` does this once a day, `docketd prune` by hand. Why it takes nothing that anybody needs, or is about to need, is told in [`docket_index::blobs`].
 
 use docket_core::digest::Sha256;
 use docket_core::time::Timestamp;
 use docket_db::Tx;
-use docket_index::blobs;
+use docket_index::{blobs, checks};
 use docket_jobs::{Jobs, archive_storage};
 use docket_storage::{Listed, Storage};
 
@@ -36,6 +36,8 @@ pub enum Owner {
     Registry,
     /// Archived logs.
     Logs,
+    /// What dry runs keep.
+    Checks,
 }
 
 impl Owner {
@@ -43,6 +45,7 @@ impl Owner {
         match self {
             Self::Registry => storage.clone(),
             Self::Logs => archive_storage(storage),
+            Self::Checks => checks::storage(storage),
         }
     }
 
@@ -51,6 +54,8 @@ impl Owner {
         match self {
             Self::Registry => blobs::has_rows(tx).await,
             Self::Logs => jobs.has_archive(tx).await,
+            // None is ever imported or restored, so what nothing names is garbage even when there is nothing else.
+            Self::Checks => Ok(true),
         }
     }
 
@@ -58,6 +63,7 @@ impl Owner {
         match self {
             Self::Registry => blobs::is_named(tx, digest).await,
             Self::Logs => jobs.names_archived(tx, digest).await,
+            Self::Checks => checks::is_named(tx, digest).await,
         }
     }
 }

@@ -17,6 +17,9 @@ pub(crate) enum Failure {
     /// The registry could not be asked, or refused.
     #[error(transparent)]
     Registry(#[from] Error),
+    /// The registry is an older one, or another program.
+    #[error("this registry knows no dry runs")]
+    NoDryRuns,
     /// There is no manifest where we looked.
     #[error("there is no purs.json and no spago.yaml in {}", .dir.display())]
     NoManifest {
@@ -353,6 +356,9 @@ impl Failure {
             Failure::Registry(Error::GaveUp { job, .. }) | Failure::Interrupted { job } => {
                 Some(format!("Go on watching with `docket job logs {job} --follow`."))
             }
+            Failure::NoDryRuns => Some(
+                "Without --dry-run, much is looked at before the registry is asked; but then it is asked.".to_owned(),
+            ),
             Failure::NoManifest { .. } => Some(
                 "Run this in the directory of the package, or name it: docket publish DIR. A new package needs a purs.json \
                  or a spago.yaml with a publish section."

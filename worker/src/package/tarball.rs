@@ -71,7 +71,7 @@ pub fn pack(parent: &Path, top: &str, rules: &SizeRules) -> Result<Tarball, JobE
 }
 
 /// Refuses a compressed size over the limit, or one so small that nothing can be inside.
-fn check_size(size_bytes: u64, rules: &SizeRules) -> Result<(), Rejection> {
+pub(crate) fn check_size(size_bytes: u64, rules: &SizeRules) -> Result<(), Rejection> {
     if size_bytes > rules.max_bytes {
         return Err(Rejection::TarballTooLarge {
             size_bytes,

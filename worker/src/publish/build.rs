@@ -7,8 +7,7 @@ use serde_json::json;
 
 use super::Candidate;
 use super::install::{Build, REGISTRY};
-use super::plan::Plan;
-use crate::compiler::Compiler;
+use super::plan::{Plan, graph_compiler};
 use crate::outcome::JobError;
 use crate::purs::{self, Graphed, PackageDirs, Purs};
 use crate::state::WorkerState;
@@ -46,13 +45,6 @@ pub(super) async fn check_dependencies(
         )),
     }
     Ok(())
-}
-
-/// The compiler of the plan, or the lowest one with `purs graph`.
-fn graph_compiler<'a>(state: &'a WorkerState, plan: &'a Plan) -> Option<&'a Compiler> {
-    std::iter::once(&plan.compiler)
-        .chain(state.compilers.iter())
-        .find(|compiler| purs::has_graph(compiler.version))
 }
 
 /// Compiles the package with its dependencies.

@@ -31,6 +31,11 @@ pub(super) enum Standing {
     },
 }
 
+/// Reads what the job was given.
+pub(super) fn read(run: &Run) -> Result<Publish, JobError> {
+    serde_json::from_str(&run.job.payload).map_err(JobError::local("read the job's payload"))
+}
+
 /// Checks the request against what is registered.
 pub(super) async fn check(run: &Run, request: &Publish) -> Result<Standing, JobError> {
     let (name, version) = (&request.name, request.version);

@@ -106,7 +106,7 @@ pub async fn fetch(
     refs::check(git_ref)?;
     let source = address::of(config, location)?;
     let git = invoke::Git::new(config, &source.scheme, dir)?;
-    let (url, full_ref) = find(&git, &source, git_ref).await?;
+    let Tip { url, full_ref, .. } = find(&git, &source, git_ref).await?;
 
     let root = dir.join("source");
     git.run(
@@ -154,6 +154,34 @@ pub async fn fetch(
     })
 }
 
+/// What a ref names now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tip {
+    /// The address that answered.
+    pub url: String,
+    /// The full name of the ref, such as `refs/tags/v1.0.0`.
+    pub full_ref: String,
+    /// The commit.
+    pub commit: String,
+}
+
+/// Finds out which commit `git_ref` names at `location`, without fetching it. `dir` is for git's own files.
+///
+/// # Errors
+///
+/// Like [`fetch`].
+pub async fn find_tip(
+    config: &SourceConfig,
+    location: &Location,
+    git_ref: &str,
+    dir: &Path,
+) -> Result<Tip, JobError> {
+    refs::check(git_ref)?;
+    let source = address::of(config, location)?;
+    let git = invoke::Git::new(config, &source.scheme, dir)?;
+    find(&git, &source, git_ref).await
+}
+
 /// Checks that something can be fetched from `location`, and returns the address that answers. `dir` is for git's own files.
 ///
 /// # Errors
@@ -165,25 +193,26 @@ pub async fn check(config: &SourceConfig, location: &Location, dir: &Path) -> Re
     Ok(list(&git, &source).await?.0)
 }
 
-/// Finds the address that answers and the full name of the ref there.
-async fn find(
-    git: &invoke::Git<'_>,
-    source: &address::Source,
-    git_ref: &str,
-) -> Result<(String, String), JobError> {
+/// Finds the address that answers, and the ref there.
+async fn find(git: &invoke::Git<'_>, source: &address::Source, git_ref: &str) -> Result<Tip, JobError> {
     let (url, listed) = list(git, source).await?;
-    match refs::resolve(&listed, git_ref) {
-        Some(full) => Ok((url, full)),
-        None => Err(Rejection::RefNotFound {
+    let Some(found) = refs::resolve(&listed, git_ref) else {
+        let git_ref = git_ref.to_owned();
+        return Err(Rejection::RefNotFound {
             repository: url,
-            git_ref: git_ref.to_owned(),
+            git_ref,
         }
-        .into()),
-    }
+        .into());
+    };
+    Ok(Tip {
+        url,
+        full_ref: found.name.clone(),
+        commit: found.commit.clone(),
+    })
 }
 
 /// Finds the address that answers and lists its refs, of which there is at least one.
-async fn list(git: &invoke::Git<'_>, source: &address::Source) -> Result<(String, Vec<String>), JobError> {
+async fn list(git: &invoke::Git<'_>, source: &address::Source) -> Result<(String, Vec<refs::Ref>), JobError> {
     let mut refused = None;
     for url in &source.candidates {
         match retrying(git.config, || git.list_refs(url)).await {

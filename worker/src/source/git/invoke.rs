@@ -167,8 +167,8 @@ impl<'a> Git<'a> {
         Ok(String::from_utf8_lossy(&output).trim().to_owned())
     }
 
-    /// Returns the full names of the refs at `url`.
-    pub(super) async fn list_refs(&self, url: &str) -> Result<Vec<String>, GitError> {
+    /// Returns the refs at `url`.
+    pub(super) async fn list_refs(&self, url: &str) -> Result<Vec<refs::Ref>, GitError> {
         let output = self
             .run(&["ls-remote", "--quiet", "--", url], self.config.list_timeout)
             .await?;
