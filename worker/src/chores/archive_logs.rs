@@ -63,7 +63,7 @@ pub(super) async fn run(state: &WorkerState, run: &Run) -> Result<(), Failure> {
     }
     if let Some(days) = state.retention.remove_after_days {
         let (mut lines, mut parts) = (0, PAGE);
-        while parts == PAGE && !run.cancelled.is_cancelled() {
+        while parts == PAGE {
             let removed = run.jobs().remove_archived(before(days), PAGE).await?;
             lines += removed.0;
             parts = removed.1;
@@ -84,7 +84,7 @@ async fn archive(state: &WorkerState, run: &Run, before: Timestamp) -> Result<()
         let page = run.jobs().list_logged(after, before, PAGE).await?;
         'next: for (job, _) in page.iter().filter(|(_, is_old)| *is_old) {
             while let Some(part) = run.jobs().next_part(*job).await? {
-                if run.cancelled.is_cancelled() || began.elapsed() > WORKING_TIME {
+                if began.elapsed() > WORKING_TIME {
                     run.log.info("The rest is for the next run.");
                     break 'jobs;
                 }
