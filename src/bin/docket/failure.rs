@@ -232,6 +232,12 @@ pub(crate) enum Failure {
     /// The package could not be looked at.
     #[error("the package could not be looked at")]
     Check(#[from] CheckError),
+    /// Tarballs were never brought to the server; nothing else is wrong.
+    #[error("{count} tarballs are not on this server")]
+    Absent {
+        /// How many.
+        count: usize,
+    },
     /// The registry does not hold what it says.
     #[error("{count} {} not as it should be", if *.count == 1 { "thing is" } else { "things are" })]
     Differs {
@@ -396,6 +402,9 @@ impl Failure {
             }
             Failure::WouldRefuse { .. } => Some(
                 "Nothing was sent. Change it, commit, move the tag and push it; --no-check asks all the same.".to_owned(),
+            ),
+            Failure::Absent { .. } => Some(
+                "Everything else is as it should be. `docketd import --tarballs DIR-or-URL` brings them.".to_owned(),
             ),
             Failure::Differs { .. } => Some(
                 "Tell the operator of the registry, who sees more with `docketd doctor`; do not use what differs.".to_owned(),
