@@ -6,6 +6,7 @@
 mod audit;
 pub mod blobs;
 mod builds;
+pub mod checks;
 mod dependants;
 pub mod export;
 pub mod git;
@@ -29,7 +30,7 @@ pub use builds::{commit_metadata, record_build};
 pub use dependants::{Dependant, list_breaking, list_dependants};
 pub use job_change::ByJob;
 pub use mirror::{MirrorError, mirror_package_set};
-pub use publish::{Publication, PublishError, bootstrap, publish};
+pub use publish::{Publication, PublishError, bootstrap, list_unsatisfied, publish};
 pub use release::{Release, ReleaseError, find_release_by, release_package_set};
 pub use solver_index::{list_installable, load as load_solver_index};
 pub use store::{
@@ -68,6 +69,7 @@ pub const TABLES: Product = docket_db::product!(
         "0006_blob_hold",
         "0007_summaries",
         "0008_takedown",
+        "0009_publish_check",
     ]
 );
 
