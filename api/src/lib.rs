@@ -4,6 +4,7 @@
 
 mod authority;
 mod changes;
+mod conditional;
 mod control;
 mod error;
 mod extract;
@@ -102,7 +103,7 @@ pub fn router(state: ApiState) -> Router {
     described
         .merge(pages::routes())
         .merge(pages::reference::routes(&description))
-        .merge(openapi::routes(description.into()))
+        .merge(openapi::routes(description))
         .layer(from_fn_with_state(state.limits.clone(), limits::limit))
         .with_state(state)
         .merge(health_routes(ready))

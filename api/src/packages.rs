@@ -2,11 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use axum::{
-    extract::State,
-    http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Response},
-};
+use axum::{extract::State, http::HeaderMap, response::Response};
 use docket_core::{
     digest::Sha256, json, manifest::Manifest, metadata::Metadata, name::PackageName, package_set::PackageSet,
     time::Timestamp, version::Version,
@@ -17,10 +13,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
+    conditional,
     error::ApiError,
     extract::Path,
     openapi::{Refused, registry},
-    tarballs::matches_etag,
 };
 
 /// A package.
@@ -344,13 +340,5 @@ fn no_such_package(name: &PackageName) -> Problem {
 /// The value as JSON, under a tag of its content: asked again with the tag, what has not changed is not sent again.
 pub(crate) fn revalidated(headers: &HeaderMap, value: &impl Serialize) -> Response {
     let text = json::to_compact(value);
-    let etag = format!("\"{}\"", Sha256::of(text.as_bytes()).hex());
-    let caching = [
-        (header::ETAG, etag.clone()),
-        (header::CACHE_CONTROL, "no-cache".to_owned()),
-    ];
-    if matches_etag(headers, &etag) {
-        return (StatusCode::NOT_MODIFIED, caching).into_response();
-    }
-    (caching, [(header::CONTENT_TYPE, "application/json")], text).into_response()
+    conditional::revalidated(headers, "application/json", text)
 }
