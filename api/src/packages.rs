@@ -8,6 +8,7 @@ use docket_core::{
     time::Timestamp, version::Version,
 };
 use docket_http::Problem;
+use docket_index::KnownSets;
 use docket_jobs::Jobs;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -166,6 +167,7 @@ pub(crate) async fn package(
 )]
 pub(crate) async fn version(
     State(jobs): State<Jobs>,
+    State(sets): State<KnownSets>,
     Path((name, version)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -209,7 +211,12 @@ pub(crate) async fn version(
         compilers: published.map(|entry| entry.compilers.clone()).unwrap_or_default(),
         manifest: manifests.into_iter().find(|manifest| manifest.version == version),
         dependants: dependants.collect(),
-        package_sets: docket_index::list_sets_holding(&mut tx, &name, version).await?,
+        package_sets: sets
+            .all(&mut tx)
+            .await?
+            .holding(&name, version)
+            .map(|set| set.version)
+            .collect(),
         name,
         version,
     };

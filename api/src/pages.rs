@@ -5,6 +5,7 @@
 mod assets;
 mod book;
 mod chart;
+mod coded;
 mod feeds;
 pub(crate) mod fixed;
 pub(crate) mod format;
@@ -17,12 +18,13 @@ mod packages;
 mod problems;
 pub(crate) mod reference;
 mod takedown;
+mod together;
 
 use askama::Template;
 use axum::{
     Router,
     body::Bytes,
-    extract::DefaultBodyLimit,
+    extract::{DefaultBodyLimit, State},
     http::{HeaderMap, HeaderName, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
@@ -32,13 +34,20 @@ use crate::{ApiState, error::ApiError, extract::accepts};
 
 use fixed::{Content, Fixed};
 pub use takedown::Legal;
+use together::Together;
 
 /// Nothing from elsewhere, nothing inline, no frames.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 pub(crate) fn routes() -> Router<ApiState> {
+    let (home, overview) = (Together::default(), Together::default());
     Router::new()
-        .route("/", get(home::home))
+        .route(
+            "/",
+            get(async move |State(state): State<ApiState>, headers: HeaderMap| {
+                home.page(&headers, home::home(&state)).await
+            }),
+        )
         .route("/packages", get(packages::packages))
         .route("/packages/{name}", get(package::package))
         .route("/packages/{name}/dependants", get(package::dependants))
@@ -50,7 +59,10 @@ pub(crate) fn routes() -> Router<ApiState> {
         )
         .route("/package-sets", get(package_sets::package_sets))
         .route("/package-sets/{version}", get(package_sets::package_set))
-        .route("/jobs", get(jobs::jobs))
+        .route(
+            "/jobs",
+            get(async move |state, query, headers| jobs::jobs(overview, state, query, headers).await),
+        )
         .route("/feeds/versions.atom", get(feeds::versions))
         .route("/feeds/package-sets.atom", get(feeds::package_sets))
         .route(
@@ -122,7 +134,11 @@ fn rendered(template: &impl Template) -> String {
 
 /// Answers with a page.
 pub(crate) fn page(template: &impl Template) -> Response {
-    (PAGE_HEADERS, rendered(template)).into_response()
+    page_of(rendered(template).into())
+}
+
+fn page_of(html: Bytes) -> Response {
+    (PAGE_HEADERS, html).into_response()
 }
 
 /// A page that stays the same.

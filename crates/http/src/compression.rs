@@ -21,8 +21,23 @@ use tower_http::{
 /// Shorter answers go as they are: they fit into a packet or two anyway.
 const MIN_BYTES: u64 = 1024;
 
-/// What is compressed once and sent often is compressed harder. The hardest settings are several times slower for two or three percent.
-const HARD: CompressionLevel = CompressionLevel::Precise(9);
+/// How much is done to make a text small.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effort {
+    /// As little as helps, for what is sent once: a page is then a tenth of its size, and compressing it does not cost more than making it.
+    EachTime,
+    /// More, for what is compressed once and sent often. The hardest settings are several times slower for two or three percent.
+    Once,
+}
+
+impl From<Effort> for CompressionLevel {
+    fn from(effort: Effort) -> Self {
+        match effort {
+            Effort::EachTime => Self::Fastest,
+            Effort::Once => Self::Precise(9),
+        }
+    }
+}
 
 /// Marks an answer whose length is not known beforehand but which waits for nothing, as an extension of the response.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +59,9 @@ impl Predicate for Worthwhile {
 
 /// Compresses what is [`Worthwhile`].
 pub(crate) fn layer() -> CompressionLayer<Worthwhile> {
-    CompressionLayer::new().compress_when(Worthwhile)
+    CompressionLayer::new()
+        .quality(Effort::EachTime.into())
+        .compress_when(Worthwhile)
 }
 
 fn is_text(headers: &HeaderMap) -> bool {
@@ -113,17 +130,17 @@ impl Coding {
         })
     }
 
-    /// Compresses what will be sent often.
+    /// Compresses a text that will be sent more than once.
     ///
     /// # Panics
     /// Never: bytes in memory can be read.
-    pub async fn compress(self, bytes: Bytes) -> Bytes {
+    pub async fn compress(self, bytes: Bytes, effort: Effort) -> Bytes {
         let always = |_: axum::http::StatusCode,
                       _: axum::http::Version,
                       _: &HeaderMap,
                       _: &axum::http::Extensions| true;
         let compressor = CompressionLayer::new()
-            .quality(HARD)
+            .quality(effort.into())
             .compress_when(always)
             .layer(service_fn(|_: Request<()>| async {
                 Ok::<_, Infallible>(Response::new(Body::from(bytes.clone())))

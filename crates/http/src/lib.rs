@@ -8,7 +8,7 @@ mod problem;
 mod serve;
 mod tls;
 
-pub use compression::{Coding, Stored};
+pub use compression::{Coding, Effort, Stored};
 pub use door::{Door, HEAD_TIMEOUT, MAX_CONNECTIONS};
 pub use health::{Check, health_routes};
 pub use problem::Problem;
