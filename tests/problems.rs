@@ -5,9 +5,10 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 /// Codes that stand where no `Problem::new` does: the queue's, the worker's, and those with a constructor of their own.
-const NAMED_ELSEWHERE: [&str; 10] = [
+const NAMED_ELSEWHERE: [&str; 11] = [
     "database-unavailable",
     "disk-full",
+    "git-missing",
     "github-refused",
     "job-timeout",
     "livelocked",

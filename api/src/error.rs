@@ -55,9 +55,17 @@ impl From<docket_index::git::Error> for ApiError {
         match &error {
             docket_index::git::Error::Storage(cause) => storage(cause, &error),
             docket_index::git::Error::Database(cause) => Self(database(cause)),
+            docket_index::git::Error::Missing(cause) => Self(git_missing(cause)),
             _ => Self(Problem::internal(&error)),
         }
     }
+}
+
+/// The machine lacks git: the registry can be read in other ways meanwhile, and an operator puts it there.
+pub(crate) fn git_missing(cause: &std::io::Error) -> Problem {
+    Problem::unavailable("git-missing", "Repositories unavailable", cause).detail(
+        "This server has no git, which sends the repositories. Read the index over HTTP (/index/config.json), or tell the operator to install git.",
+    )
 }
 
 impl From<LogError> for ApiError {
@@ -89,5 +97,18 @@ fn storage(cause: &docket_storage::Error, error: &(dyn std::error::Error + 'stat
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         self.0.into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_without_git_is_told_apart_from_a_fault() {
+        let missing = || std::io::Error::from(std::io::ErrorKind::NotFound);
+        let ApiError(problem) = docket_index::git::Error::Missing(missing()).into();
+        assert_eq!(problem.status(), 503);
+        assert!(problem.text().contains("has no git"), "{}", problem.text());
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! git's own CGI program knows all protocol versions, partial clone filters and compressed requests; we bring the copy up to date and carry bytes.
 
-use std::{path::Path as FilePath, process::Stdio};
+use std::{io::ErrorKind, path::Path as FilePath, process::Stdio};
 
 use axum::{
     body::{Body, Bytes},
@@ -19,7 +19,12 @@ use tokio::{
 use tokio_util::io::ReaderStream;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{ApiState, error::ApiError, extract::Path, openapi::Refused};
+use crate::{
+    ApiState,
+    error::{ApiError, git_missing},
+    extract::Path,
+    openapi::Refused,
+};
 
 /// The largest list of wanted and known commits a client may send, in bytes.
 const MAX_REQUEST_BYTES: usize = 16 * 1024 * 1024;
@@ -113,7 +118,13 @@ struct Call<'a> {
 impl Call<'_> {
     async fn answer(self, headers: &HeaderMap, body: Bytes) -> Result<Response, ApiError> {
         let failed = |cause: std::io::Error| ApiError(Problem::internal(&cause));
-        let mut child = self.spawn(headers, body.len()).map_err(failed)?;
+        let mut child = self
+            .spawn(headers, body.len())
+            .map_err(|cause| match cause.kind() {
+                // A copy that is up to date needed no git so far.
+                ErrorKind::NotFound => ApiError(git_missing(&cause)),
+                _ => failed(cause),
+            })?;
         let mut stdin = child.stdin.take().expect("standard input is piped");
         // Written beside the reading: the program may answer before it has read everything.
         tokio::spawn(async move {

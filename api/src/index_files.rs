@@ -1,20 +1,14 @@
 //! `GET /index/{path}`: the manifest index over plain HTTP, one file per package, as in the git repository.
 
-use axum::{
-    Json,
-    extract::State,
-    http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Response},
-    routing::get,
-};
-use docket_core::{digest::Sha256, manifest_index, name::PackageName};
+use axum::{Json, extract::State, http::HeaderMap, response::Response, routing::get};
+use docket_core::{manifest_index, name::PackageName};
 use docket_http::Problem;
 use docket_jobs::Jobs;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{ApiState, error::ApiError, extract::Path, tarballs::matches_etag};
+use crate::{ApiState, conditional::revalidated, error::ApiError, extract::Path};
 
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
@@ -56,19 +50,5 @@ async fn index_file(
     let text = docket_index::find_index_file(&mut tx, &name)
         .await?
         .ok_or_else(missing)?;
-    let etag = format!("\"{}\"", Sha256::of(text.as_bytes()).hex());
-    // Revalidated at each use: a new version must be seen at once.
-    let caching = [
-        (header::ETAG, etag.clone()),
-        (header::CACHE_CONTROL, "no-cache".to_owned()),
-    ];
-    if matches_etag(&headers, &etag) {
-        return Ok((StatusCode::NOT_MODIFIED, caching).into_response());
-    }
-    Ok((
-        caching,
-        [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
-        text,
-    )
-        .into_response())
+    Ok(revalidated(&headers, "text/plain; charset=utf-8", text))
 }

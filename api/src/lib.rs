@@ -4,6 +4,7 @@
 
 mod authority;
 mod changes;
+mod conditional;
 mod control;
 mod error;
 mod extract;
@@ -29,7 +30,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{Router, extract::FromRef, middleware::from_fn_with_state};
 use docket_db::Db;
 use docket_http::{Check, Door, health_routes};
-use docket_index::{git::GitViews, tarballs::Tarballs};
+use docket_index::{KnownSets, git::GitViews, tarballs::Tarballs};
 use docket_jobs::{Jobs, Schedule};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -60,6 +61,8 @@ pub struct ApiState {
     pub webhook: Option<Arc<Webhook>>,
     /// What is said about copyright.
     pub legal: Arc<Legal>,
+    /// What was learned of the package sets.
+    pub sets: KnownSets,
     /// How much one client may ask for.
     pub limits: Arc<Limits>,
     /// The address under which people reach this server, without a slash at the end.
@@ -102,7 +105,7 @@ pub fn router(state: ApiState) -> Router {
     described
         .merge(pages::routes())
         .merge(pages::reference::routes(&description))
-        .merge(openapi::routes(description.into()))
+        .merge(openapi::routes(description))
         .layer(from_fn_with_state(state.limits.clone(), limits::limit))
         .with_state(state)
         .merge(health_routes(ready))

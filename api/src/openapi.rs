@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Router,
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     middleware::from_fn,
     routing::get,
 };
@@ -22,7 +22,11 @@ use utoipa::{
 };
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{ApiState, v1::cors};
+use crate::{
+    ApiState,
+    pages::fixed::{self, Fixed},
+    v1::cors,
+};
 
 pub(crate) mod registry;
 
@@ -53,13 +57,12 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
 }
 
 /// `GET /openapi.json`
-pub(crate) fn routes(description: Arc<str>) -> Router<ApiState> {
-    let answer = move || async move {
-        (
-            [(header::CONTENT_TYPE, "application/json")],
-            description.to_string(),
-        )
-    };
+pub(crate) fn routes(description: String) -> Router<ApiState> {
+    let fixed = Arc::new(Fixed::new(move || fixed::Content {
+        headers: vec![(header::CONTENT_TYPE, "application/json")],
+        bytes: description.into(),
+    }));
+    let answer = async move |headers: HeaderMap| fixed.answer(&headers).await;
     Router::new().route("/openapi.json", get(answer).layer(from_fn(cors)))
 }
 

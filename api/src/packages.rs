@@ -2,25 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use axum::{
-    extract::State,
-    http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Response},
-};
+use axum::{extract::State, http::HeaderMap, response::Response};
 use docket_core::{
     digest::Sha256, json, manifest::Manifest, metadata::Metadata, name::PackageName, package_set::PackageSet,
     time::Timestamp, version::Version,
 };
 use docket_http::Problem;
+use docket_index::KnownSets;
 use docket_jobs::Jobs;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
+    conditional,
     error::ApiError,
     extract::Path,
     openapi::{Refused, registry},
-    tarballs::matches_etag,
 };
 
 /// A package.
@@ -170,6 +167,7 @@ pub(crate) async fn package(
 )]
 pub(crate) async fn version(
     State(jobs): State<Jobs>,
+    State(sets): State<KnownSets>,
     Path((name, version)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -213,7 +211,12 @@ pub(crate) async fn version(
         compilers: published.map(|entry| entry.compilers.clone()).unwrap_or_default(),
         manifest: manifests.into_iter().find(|manifest| manifest.version == version),
         dependants: dependants.collect(),
-        package_sets: docket_index::list_sets_holding(&mut tx, &name, version).await?,
+        package_sets: sets
+            .all(&mut tx)
+            .await?
+            .holding(&name, version)
+            .map(|set| set.version)
+            .collect(),
         name,
         version,
     };
@@ -344,13 +347,5 @@ fn no_such_package(name: &PackageName) -> Problem {
 /// The value as JSON, under a tag of its content: asked again with the tag, what has not changed is not sent again.
 pub(crate) fn revalidated(headers: &HeaderMap, value: &impl Serialize) -> Response {
     let text = json::to_compact(value);
-    let etag = format!("\"{}\"", Sha256::of(text.as_bytes()).hex());
-    let caching = [
-        (header::ETAG, etag.clone()),
-        (header::CACHE_CONTROL, "no-cache".to_owned()),
-    ];
-    if matches_etag(headers, &etag) {
-        return (StatusCode::NOT_MODIFIED, caching).into_response();
-    }
-    (caching, [(header::CONTENT_TYPE, "application/json")], text).into_response()
+    conditional::revalidated(headers, "application/json", text)
 }

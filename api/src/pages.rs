@@ -5,7 +5,9 @@
 mod assets;
 mod book;
 mod chart;
+mod coded;
 mod feeds;
+pub(crate) mod fixed;
 pub(crate) mod format;
 mod home;
 mod jobs;
@@ -16,26 +18,36 @@ mod packages;
 mod problems;
 pub(crate) mod reference;
 mod takedown;
+mod together;
 
 use askama::Template;
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
-    http::{HeaderMap, StatusCode, header},
+    body::Bytes,
+    extract::{DefaultBodyLimit, State},
+    http::{HeaderMap, HeaderName, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
 };
 
 use crate::{ApiState, error::ApiError, extract::accepts};
 
+use fixed::{Content, Fixed};
 pub use takedown::Legal;
+use together::Together;
 
 /// Nothing from elsewhere, nothing inline, no frames.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 pub(crate) fn routes() -> Router<ApiState> {
+    let (home, overview) = (Together::default(), Together::default());
     Router::new()
-        .route("/", get(home::home))
+        .route(
+            "/",
+            get(async move |State(state): State<ApiState>, headers: HeaderMap| {
+                home.page(&headers, home::home(&state)).await
+            }),
+        )
         .route("/packages", get(packages::packages))
         .route("/packages/{name}", get(package::package))
         .route("/packages/{name}/dependants", get(package::dependants))
@@ -47,7 +59,10 @@ pub(crate) fn routes() -> Router<ApiState> {
         )
         .route("/package-sets", get(package_sets::package_sets))
         .route("/package-sets/{version}", get(package_sets::package_set))
-        .route("/jobs", get(jobs::jobs))
+        .route(
+            "/jobs",
+            get(async move |state, query, headers| jobs::jobs(overview, state, query, headers).await),
+        )
         .route("/feeds/versions.atom", get(feeds::versions))
         .route("/feeds/package-sets.atom", get(feeds::package_sets))
         .route(
@@ -57,7 +72,6 @@ pub(crate) fn routes() -> Router<ApiState> {
                 .layer(DefaultBodyLimit::max(takedown::MAX_FORM_BYTES)),
         )
         .route("/legal/takedown/{id}", get(takedown::case))
-        .route("/docs/problems", get(problems::problems))
         .route(
             "/robots.txt",
             get(|| async {
@@ -66,6 +80,7 @@ pub(crate) fn routes() -> Router<ApiState> {
         )
         .merge(assets::routes())
         .merge(book::routes())
+        .merge(problems::routes())
         .fallback(nowhere)
 }
 
@@ -105,17 +120,64 @@ async fn nowhere(headers: HeaderMap) -> Result<Response, ApiError> {
     Ok(StatusCode::NOT_FOUND.into_response())
 }
 
+/// What is said with every page.
+const PAGE_HEADERS: [(HeaderName, &str); 4] = [
+    (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+    (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "same-origin"),
+];
+
+fn rendered(template: &impl Template) -> String {
+    template.render().expect("templates render from checked values")
+}
+
 /// Answers with a page.
 pub(crate) fn page(template: &impl Template) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "same-origin"),
-    ];
-    (
-        headers,
-        template.render().expect("templates render from checked values"),
-    )
-        .into_response()
+    page_of(rendered(template).into())
+}
+
+fn page_of(html: Bytes) -> Response {
+    (PAGE_HEADERS, html).into_response()
+}
+
+/// A page that stays the same.
+fn fixed_page(template: &impl Template) -> Content {
+    Content {
+        headers: PAGE_HEADERS.into(),
+        bytes: rendered(template).into(),
+    }
+}
+
+/// Both forms of a text that stays the same: a page for browsers, Markdown for everybody else.
+struct FixedText {
+    page: Fixed,
+    markdown: Fixed,
+}
+
+impl FixedText {
+    fn new<T: Template>(markdown: &'static str, template: impl FnOnce() -> T + Send + 'static) -> Self {
+        // Which of them is sent depends on this too.
+        const CHOSEN: (HeaderName, &str) = (header::VARY, "accept, accept-encoding");
+        Self {
+            page: Fixed::new(move || {
+                let mut content = fixed_page(&template());
+                content.headers.push(CHOSEN);
+                content
+            }),
+            markdown: Fixed::new(|| Content {
+                headers: vec![(header::CONTENT_TYPE, "text/markdown; charset=utf-8"), CHOSEN],
+                bytes: Bytes::from_static(markdown.as_bytes()),
+            }),
+        }
+    }
+
+    async fn answer(&self, headers: &HeaderMap) -> Response {
+        let chosen = if accepts(headers, "text/html") {
+            &self.page
+        } else {
+            &self.markdown
+        };
+        chosen.answer(headers).await
+    }
 }

@@ -14,7 +14,7 @@ use utoipa_axum::{
     routes,
 };
 
-use crate::{ApiState, error::ApiError, extract::Path, openapi::Refused};
+use crate::{ApiState, conditional::matches_etag, error::ApiError, extract::Path, openapi::Refused};
 
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new().routes(routes!(tarball).map(|route| route.fallback(async || StatusCode::NOT_FOUND)))
@@ -86,17 +86,4 @@ async fn tarball(
         );
     };
     Ok((caching, [(header::CONTENT_TYPE, "application/gzip")], bytes).into_response())
-}
-
-/// True when the client already has what `etag` names.
-pub(crate) fn matches_etag(headers: &HeaderMap, etag: &str) -> bool {
-    let known = headers
-        .get(header::IF_NONE_MATCH)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    known
-        .split(',')
-        .map(str::trim)
-        // A proxy that compresses makes the tag weak; the bytes behind it are still these.
-        .any(|candidate| candidate == "*" || candidate.trim_start_matches("W/") == etag)
 }

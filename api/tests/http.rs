@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "http/compression.rs"]
+mod compression;
 #[path = "http/control.rs"]
 mod control;
 #[path = "http/feeds.rs"]

@@ -91,6 +91,7 @@ async fn registry(db: &TestDb, url: &str, storage: Storage, folder: &Path) -> Ro
         kinds: Arc::from([]),
         webhook: None,
         legal: Arc::default(),
+        sets: Default::default(),
         limits: Arc::new(docket_api::Limits::new(docket_api::Rules::default())),
         public_url: "http://docket.invalid".into(),
         stopping: CancellationToken::new(),

@@ -34,6 +34,7 @@ impl Server {
             kinds: Arc::from(["publish"]),
             webhook: None,
             legal: Arc::default(),
+            sets: Default::default(),
             limits: Arc::new(docket_api::Limits::new(docket_api::Rules::default())),
             public_url: format!("http://{address}").into(),
             stopping: stopping.clone(),

@@ -228,6 +228,48 @@ await play({
     await seen(page, "something else");
   },
 
+  async with_a_filter_the_end_is_the_last_line_that_was_found({ ask, open }) {
+    const id = await running(ask);
+    await ask("lines", { first: 1, count: 12_000 });
+    await ask("line", { text: "something else" });
+    await ask("end");
+    const page = await openLog(open, id, "?search=of+many");
+    await until("the first lines", async () => (await messages(page))[0] === "line 1 of many");
+    await page.keyboard.press("G");
+    await seen(page, "line 12000 of many");
+    assert((await seqs(page)).length < 1000, "few lines are in the document");
+    await page.keyboard.press("g");
+    await seen(page, "line 1 of many");
+    // Those in the middle were forgotten meanwhile.
+    await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight / 2));
+    await until("lines of the middle", async () => {
+      const [first] = await seqs(page);
+      return first > 5000 && first < 7000;
+    });
+  },
+
+  async a_finished_job_that_is_run_again_goes_live({ ask, open }) {
+    const id = await failed(ask);
+    const page = await openLog(open, id);
+    await page.evaluate(() => (globalThis.sameDocument = true));
+    assert((await page.textContent("#end")).startsWith("This job has failed"), "the end tells the result");
+    await ask("rerun", { id });
+    // Somebody looks at the page again.
+    await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+    await until("that it waits", async () => (await state(page)) === "queued");
+    assertEqual(await page.textContent("#end"), "");
+    await ask("start");
+    await ask("step", { name: "Fetch the source" });
+    await ask("line", { text: "once more" });
+    await until("the new line", async () => (await messages(page)).includes("once more"));
+    await until("that it runs", async () => (await state(page)) === "running");
+    await ask("end");
+    await until("the end", async () => (await page.textContent("#end")).startsWith("This job has succeeded"));
+    const all = await seqs(page);
+    assertEqual(all, [...new Set(all)].sort((a, b) => a - b), "each line once, in order");
+    assert(await page.evaluate(() => globalThis.sameDocument), "nothing was loaded again");
+  },
+
   async steps_fold_and_tell_how_long_they_took({ ask, open }) {
     const id = await failed(ask);
     const page = await openLog(open, id);

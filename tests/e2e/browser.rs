@@ -42,6 +42,8 @@ mod log {
         a_link_to_a_range_shows_it_and_survives_a_rerun,
         lines_are_chosen_by_click_and_shift_click,
         the_search_runs_on_the_server_and_stands_in_the_address,
+        with_a_filter_the_end_is_the_last_line_that_was_found,
+        a_finished_job_that_is_run_again_goes_live,
         steps_fold_and_tell_how_long_they_took,
         every_key_does_what_the_map_says,
         a_long_log_is_scrolled_with_few_lines_in_the_document,

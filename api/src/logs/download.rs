@@ -3,14 +3,15 @@
 use std::{io, time::Duration};
 
 use axum::{
+    Extension,
     body::{Body, Bytes},
     extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use docket_http::Problem;
+use docket_http::{Problem, Stored};
 use docket_jobs::{Job, JobId, Jobs, Level, LineFilter};
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt, stream};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -88,7 +89,8 @@ pub(super) async fn send(
     ];
     let disposition = format!("attachment; filename=\"{}\"", file_name(&job, form));
     let body = Body::from_stream(chunks(state.jobs.clone(), job.id, filter, form));
-    Ok((headers, [(header::CONTENT_DISPOSITION, disposition)], body).into_response())
+    let disposed = [(header::CONTENT_DISPOSITION, disposition)];
+    Ok((headers, disposed, Extension(Stored), body).into_response())
 }
 
 /// Says which job it is, and how far a log goes that may grow.
@@ -138,4 +140,6 @@ fn chunks(
             }
         }
     })
+    // An encoder asks once more after the end.
+    .fuse()
 }

@@ -1,14 +1,16 @@
 //! Styles and scripts of the pages, embedded in the program.
 
+use std::sync::Arc;
+
 use axum::{
     Router,
-    http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Response},
+    body::Bytes,
+    http::{HeaderMap, header},
     routing::get,
 };
-use docket_core::digest::Sha256;
 
-use crate::{ApiState, tarballs::matches_etag};
+use super::fixed::{Content, Fixed};
+use crate::ApiState;
 
 /// A file of `web/`.
 struct Asset {
@@ -54,28 +56,16 @@ static ASSETS: &[Asset] = &[
 
 pub(super) fn routes() -> Router<ApiState> {
     ASSETS.iter().fold(Router::new(), |router, asset| {
-        let etag = format!("\"{}\"", Sha256::of(asset.bytes).hex());
+        let fixed = Arc::new(Fixed::new(|| Content {
+            headers: vec![
+                (header::CONTENT_TYPE, asset.content_type),
+                (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            ],
+            bytes: Bytes::from_static(asset.bytes),
+        }));
         router.route(
             asset.path,
-            get(async move |headers: HeaderMap| asset.answer(&headers, etag)),
+            get(async move |headers: HeaderMap| fixed.answer(&headers).await),
         )
     })
-}
-
-impl Asset {
-    /// Browsers ask again each time, because the next version of the program has other bytes under the same path; they get them only when they changed.
-    fn answer(&self, headers: &HeaderMap, etag: String) -> Response {
-        let cached = [
-            (header::ETAG, etag.clone()),
-            (header::CACHE_CONTROL, "no-cache".to_owned()),
-        ];
-        if matches_etag(headers, &etag) {
-            return (StatusCode::NOT_MODIFIED, cached).into_response();
-        }
-        let typed = [
-            (header::CONTENT_TYPE, self.content_type),
-            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        ];
-        (cached, typed, self.bytes).into_response()
-    }
 }

@@ -1,15 +1,22 @@
 //! `GET /book/…`: the documentation. Its pages are the files of `docs/` that mdBook makes a book of, in the order of `docs/SUMMARY.md`.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::{
     Router,
+    body::Bytes,
     http::{HeaderMap, header},
-    response::{IntoResponse, Redirect, Response},
+    response::Redirect,
     routing::get,
 };
 
-use super::{Card, markdown, page};
-use crate::{ApiState, extract::accepts};
+use super::{
+    Card, FixedText,
+    fixed::{Content, Fixed},
+    markdown,
+};
+use crate::ApiState;
 
 /// A page of the book.
 struct Source {
@@ -86,19 +93,23 @@ static CHARTS: &[Chart] = &[
 pub(super) fn routes() -> Router<ApiState> {
     let router = Router::new().route("/book", get(|| async { Redirect::permanent("/book/") }));
     let router = CHARTS.iter().fold(router, |router, chart| {
-        let typed = [
-            (header::CONTENT_TYPE, "image/svg+xml"),
-            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        ];
+        let fixed = Arc::new(Fixed::new(|| Content {
+            headers: vec![
+                (header::CONTENT_TYPE, "image/svg+xml"),
+                (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            ],
+            bytes: Bytes::from_static(chart.bytes),
+        }));
         router.route(
             &format!("/book/{}", chart.path),
-            get(async move || (typed, chart.bytes)),
+            get(async move |headers: HeaderMap| fixed.answer(&headers).await),
         )
     });
     SOURCES.iter().fold(router, |router, source| {
+        let fixed = Arc::new(FixedText::new(source.markdown, || source.template()));
         router.route(
             &address(source.path),
-            get(async move |headers: HeaderMap| source.answer(&headers)),
+            get(async move |headers: HeaderMap| fixed.answer(&headers).await),
         )
     })
 }
@@ -180,15 +191,6 @@ struct ChapterView {
 }
 
 impl Source {
-    /// A page for browsers; Markdown for everybody else.
-    fn answer(&self, headers: &HeaderMap) -> Response {
-        if !accepts(headers, "text/html") {
-            let typed = [(header::CONTENT_TYPE, "text/markdown; charset=utf-8")];
-            return (typed, self.markdown).into_response();
-        }
-        page(&self.template())
-    }
-
     fn template(&self) -> BookTemplate {
         let view = |chapter: &Chapter| ChapterView {
             title: chapter.title,

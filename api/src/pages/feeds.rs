@@ -130,7 +130,8 @@ pub(super) async fn package_versions(
 /// `GET /feeds/package-sets.atom`
 pub(super) async fn package_sets(State(state): State<ApiState>) -> Result<Response, ApiError> {
     let mut tx = state.jobs.db().read().await?;
-    let sets = docket_index::list_package_sets_before(&mut tx, None, ENTRIES).await?;
+    let known = state.sets.all(&mut tx).await?;
+    let sets: Vec<_> = known.heads().iter().rev().take(ENTRIES as usize).collect();
     let url = &state.public_url;
     let midnight = |day: String| format!("{day}T00:00:00.000Z");
     let entries = sets.iter().map(|set| Entry {
@@ -139,7 +140,7 @@ pub(super) async fn package_sets(State(state): State<ApiState>) -> Result<Respon
         updated: midnight(set.published.to_string()),
         summary: format!(
             "{} that compile together with purs {}",
-            count(set.packages.len(), "package"),
+            count(set.packages, "package"),
             set.compiler
         ),
     });

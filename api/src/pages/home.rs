@@ -1,15 +1,13 @@
 //! `GET /`: what this registry is, how one uses it, and how it does.
 
 use askama::Template;
-use axum::{extract::State, response::Response};
-
 use docket_jobs::{JobFilter, Order};
 
 use super::{
     Card,
     format::{Moment, length},
     jobs::JobView,
-    page,
+    rendered,
 };
 use crate::{ApiState, error::ApiError};
 
@@ -48,11 +46,11 @@ struct VersionView {
     published: Moment,
 }
 
-pub(super) async fn home(State(state): State<ApiState>) -> Result<Response, ApiError> {
+pub(super) async fn home(state: &ApiState) -> Result<String, ApiError> {
     let mut tx = state.jobs.db().read().await?;
     let service = state.jobs.service(&mut tx).await?;
     let packages = docket_index::count_packages(&mut tx).await?;
-    let set = docket_index::latest_package_set(&mut tx).await?;
+    let sets = state.sets.all(&mut tx).await?;
     let versions = docket_index::list_new_versions(&mut tx, NEW_VERSIONS).await?;
     let newest = JobFilter {
         since: state.jobs.clock().now().plus_millis(-NEW_JOBS_MILLIS),
@@ -76,7 +74,7 @@ pub(super) async fn home(State(state): State<ApiState>) -> Result<Response, ApiE
         median: service.publishes.map(|durations| length(durations.median_millis)),
         running: service.running,
         waiting: service.waiting,
-        set: set.map(|set| SetView {
+        set: sets.heads().last().map(|set| SetView {
             version: set.version.to_string(),
             published: set.published.to_string(),
         }),
@@ -91,5 +89,5 @@ pub(super) async fn home(State(state): State<ApiState>) -> Result<Response, ApiE
             })
             .collect(),
     };
-    Ok(page(&template))
+    Ok(rendered(&template))
 }

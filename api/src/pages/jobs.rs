@@ -1,17 +1,21 @@
 //! `GET /jobs`: what runs, what waits and why, what failed; and lists of jobs by a filter.
 
 use askama::Template;
-use axum::{extract::State, response::Response};
+use axum::{
+    extract::{FromRef, State},
+    http::HeaderMap,
+    response::Response,
+};
 use docket_core::{name::PackageName, time::Timestamp};
 use docket_jobs::{Day, Job, JobFilter, JobId, JobState, Order, Wait, Why};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use super::{
-    Card, bad_request_page,
+    Card, Together, bad_request_page,
     chart::{Chart, Marks},
     format::{Moment, length},
-    page,
+    page_of, rendered,
 };
 use crate::{ApiState, error::ApiError, extract::Query, job_kinds::Kinds};
 
@@ -246,17 +250,32 @@ fn time(day: &str) -> Option<Timestamp> {
     (day.len() == 10).then(|| format!("{day}T00:00:00.000Z").parse().ok())?
 }
 
+/// What is asked for without a filter is `overview`, which everybody looks at.
 pub(super) async fn jobs(
+    overview: Together,
     State(state): State<ApiState>,
-    State(kinds): State<Kinds>,
     Query(query): Query<JobsQuery>,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let filter = match query.filter(&kinds) {
+    let filter = match query.filter(&Kinds::from_ref(&state)) {
         Ok(filter) => filter,
         Err(reason) => return Ok(bad_request_page(&reason)),
     };
-    let overview = if query.is_empty() {
-        Some(overview(&state).await?)
+    if query.is_empty() {
+        return overview.page(&headers, show(&state, &query, filter, true)).await;
+    }
+    let html = show(&state, &query, filter, false).await?;
+    Ok(page_of(html.into()))
+}
+
+async fn show(
+    state: &ApiState,
+    query: &JobsQuery,
+    filter: JobFilter,
+    with_overview: bool,
+) -> Result<String, ApiError> {
+    let overview = if with_overview {
+        Some(overview(state).await?)
     } else {
         None
     };
@@ -308,7 +327,7 @@ pub(super) async fn jobs(
         next,
         goes_on: query.after.is_some(),
     };
-    Ok(page(&template))
+    Ok(rendered(&template))
 }
 
 async fn overview(state: &ApiState) -> Result<Overview, ApiError> {
@@ -323,8 +342,7 @@ async fn overview(state: &ApiState) -> Result<Overview, ApiError> {
     let active = jobs.count_active(&mut tx).await?;
     let locks = jobs.held_locks(&mut tx, SHOWN_LOCKS).await?;
     let day = jobs.day(&mut tx).await?;
-    drop(tx);
-    let waiting = jobs.waiting(SHOWN_WAITING).await?;
+    let waiting = jobs.waiting(&mut tx, SHOWN_WAITING).await?;
     let now = jobs.clock().now();
     let count = |of: JobState| active.iter().filter(|one| one.1 == of).map(|one| one.2).sum();
     let waiting_told: i64 = count(JobState::Queued);

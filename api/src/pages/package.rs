@@ -16,6 +16,7 @@ use docket_core::{
     package_set::absence::{Standing, standing},
     version::Version,
 };
+use docket_index::Sets;
 use docket_jobs::{JobFilter, JobId, Level, LineFilter, Order};
 use serde::Deserialize;
 
@@ -34,7 +35,7 @@ use crate::{
 
 /// How many versions, dependants and jobs the page shows before it points to the rest.
 const SHOWN_VERSIONS: usize = 12;
-const SHOWN_DEPENDANTS: i64 = 40;
+const SHOWN_DEPENDANTS: usize = 40;
 const SHOWN_JOBS: i64 = 8;
 
 /// How many dependants one page of them shows.
@@ -156,10 +157,17 @@ async fn show(
     let manifests = docket_index::list_manifests(&mut tx, &name).await?;
     let manifest = manifests.iter().find(|manifest| manifest.version == version);
     let builds = docket_index::list_builds(&mut tx, &name).await?;
-    let in_set = in_set(&mut tx, &name, &metadata, &manifests).await?;
-    let sets = docket_index::list_sets_holding(&mut tx, &name, version).await?;
-    let dependants = docket_index::list_dependant_summaries(&mut tx, &name, "", SHOWN_DEPENDANTS).await?;
-    let all_dependants = docket_index::count_dependants(&mut tx, &name).await?;
+    let known = state.sets.all(&mut tx).await?;
+    let in_set = in_set(&known, &name, &metadata, &manifests);
+    let sets: Vec<_> = known.holding(&name, version).collect();
+    let mut dependants =
+        docket_index::list_dependant_summaries(&mut tx, &name, "", SHOWN_DEPENDANTS as i64 + 1).await?;
+    let all_dependants = if dependants.len() > SHOWN_DEPENDANTS {
+        dependants.truncate(SHOWN_DEPENDANTS);
+        docket_index::count_dependants(&mut tx, &name).await?
+    } else {
+        dependants.len() as i64
+    };
     let filter = JobFilter {
         package: Some(name.clone()),
         include_finished: true,
@@ -208,7 +216,7 @@ async fn show(
             .map(|manifest| manifest.git_ref.clone())
             .filter(|text| !text.is_empty()),
         dependencies: manifest.map(dependencies).unwrap_or_default(),
-        more_dependants: all_dependants > SHOWN_DEPENDANTS,
+        more_dependants: all_dependants > SHOWN_DEPENDANTS as i64,
         dependants_number: all_dependants,
         dependants: dependants
             .into_iter()
@@ -221,7 +229,7 @@ async fn show(
         sets: sets
             .first()
             .zip(sets.last())
-            .map(|(first, last)| (first.to_string(), last.to_string(), sets.len())),
+            .map(|(first, last)| (first.version.to_string(), last.version.to_string(), sets.len())),
         grid: Grid::new(
             &metadata,
             &builds,
@@ -284,28 +292,21 @@ fn dependencies(manifest: &Manifest) -> Vec<(String, String)> {
         .collect()
 }
 
-async fn in_set(
-    tx: &mut docket_db::Tx,
-    name: &PackageName,
-    metadata: &Metadata,
-    manifests: &[Manifest],
-) -> Result<Option<InSet>, docket_db::Error> {
-    let Some(set) = docket_index::latest_package_set(tx).await? else {
-        return Ok(None);
-    };
+fn in_set(sets: &Sets, name: &PackageName, metadata: &Metadata, manifests: &[Manifest]) -> Option<InSet> {
+    let set = sets.latest()?;
     let newest = manifests
         .iter()
         .rev()
         .find_map(|manifest| Some((manifest, metadata.published.get(&manifest.version)?)));
     let newest = newest.map(|(manifest, entry)| (manifest, entry.compilers.as_slice()));
-    let standing = standing(&set, name, newest);
+    let standing = standing(set, name, newest);
     let (told, reasons) = super::package_sets::told(&standing);
-    Ok(Some(InSet {
+    Some(InSet {
         set: set.version.to_string(),
         told,
         reasons,
         good: standing == Standing::Newest,
-    }))
+    })
 }
 
 #[derive(Template)]

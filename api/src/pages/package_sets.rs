@@ -1,6 +1,6 @@
 //! `GET /package-sets`, `/package-sets/{version}` and `/package-sets/{one}...{other}`: package sets, and how they differ.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use askama::Template;
 use axum::{
@@ -17,6 +17,7 @@ use docket_core::{
     version::Version,
 };
 use docket_db::{Error, Tx};
+use docket_index::Difference;
 use serde::Deserialize;
 
 use super::{Card, bad_request_page, format::count, not_found_page, page};
@@ -79,21 +80,24 @@ pub(super) async fn package_sets(
         }
     };
     let mut tx = state.jobs.db().read().await?;
-    // One more, which the last one shown is compared with.
-    let found = docket_index::list_package_sets_before(&mut tx, before, PAGE_SETS as i64 + 1).await?;
-    let sets = found
-        .iter()
-        .take(PAGE_SETS)
-        .enumerate()
-        .map(|(place, set)| SetView {
+    let known = state.sets.all(&mut tx).await?;
+    drop(tx);
+    let heads = known.heads();
+    let end = before.map_or(heads.len(), |before| known.place_of(before));
+    let start = end.saturating_sub(PAGE_SETS);
+    let sets = (start..end).rev().map(|place| {
+        let set = &heads[place];
+        let before = place
+            .checked_sub(1)
+            .map(|before| heads[before].version.to_string());
+        SetView {
             version: set.version.to_string(),
             compiler: set.compiler.to_string(),
             published: set.published.to_string(),
-            packages: set.packages.len(),
-            before: found
-                .get(place + 1)
-                .map(|before| (before.version.to_string(), summary(&difference(before, set)))),
-        });
+            packages: set.packages,
+            before: before.zip(set.changes.as_ref().map(summary)),
+        }
+    });
     let template = SetsTemplate {
         card: Card {
             title: "Package sets".to_owned(),
@@ -101,8 +105,7 @@ pub(super) async fn package_sets(
                 .to_owned(),
         },
         sets: sets.collect(),
-        next: (found.len() > PAGE_SETS)
-            .then(|| format!("/package-sets?before={}", found[PAGE_SETS - 1].version)),
+        next: (start > 0).then(|| format!("/package-sets?before={}", heads[start].version)),
         goes_on: before.is_some(),
     };
     Ok(page(&template))
@@ -123,11 +126,11 @@ fn difference(from: &PackageSet, to: &PackageSet) -> Changes {
     Changes::between(from, None, &wanted)
 }
 
-fn summary(changes: &Changes) -> String {
+fn summary(difference: &Difference) -> String {
     let parts = [
-        (changes.added.len(), "added"),
-        (changes.updated.len(), "updated"),
-        (changes.removed.len(), "removed"),
+        (difference.added, "added"),
+        (difference.updated, "updated"),
+        (difference.removed, "removed"),
     ];
     let told: Vec<String> = parts
         .iter()
@@ -244,18 +247,27 @@ pub(super) async fn package_set(
         };
         return Ok(show_difference(&from, &to));
     }
-    let Some(set) = find(&mut tx, &version).await? else {
+    let known = state.sets.all(&mut tx).await?;
+    let latest = known.latest().filter(|latest| {
+        let asked = version.parse::<Version>();
+        asked.map_or(version == "latest", |asked| asked == latest.version)
+    });
+    let found = match latest {
+        Some(latest) => Some(latest.clone()),
+        None => find(&mut tx, &version).await?.map(Arc::new),
+    };
+    let Some(set) = found else {
         return not_found_page("There is no package set of this version.");
     };
-    let before = docket_index::list_package_sets_before(&mut tx, Some(set.version), 1).await?;
-    let latest = docket_index::latest_package_set(&mut tx).await?;
+    let place = known.place_of(set.version);
     let asked = query.package.unwrap_or_default().trim().to_lowercase();
     let answer = match asked.parse::<PackageName>() {
         Ok(name) => Some(answer(&mut tx, &set, name).await?),
         Err(_) if asked.is_empty() => None,
         Err(_) => return Ok(bad_request_page("This is not the name of a package.")),
     };
-    let before = before.first();
+    let before = place.checked_sub(1).map(|before| known.heads()[before].version);
+    let changes = known.heads().get(place).and_then(|head| head.changes);
     let template = SetTemplate {
         card: Card {
             title: format!("Package set {}", set.version),
@@ -268,11 +280,9 @@ pub(super) async fn package_set(
         version: set.version.to_string(),
         compiler: set.compiler.to_string(),
         published: set.published.to_string(),
-        is_latest: latest.is_some_and(|latest| latest.version == set.version),
-        told: before
-            .map(|before| summary(&difference(before, &set)))
-            .unwrap_or_default(),
-        before: before.map(|before| before.version.to_string()),
+        is_latest: latest.is_some(),
+        told: changes.as_ref().map(summary).unwrap_or_default(),
+        before: before.map(|before| before.to_string()),
         packages: listed(&set.packages),
         asked,
         answer,
@@ -323,14 +333,19 @@ fn listed(packages: &BTreeMap<PackageName, Version>) -> Vec<(String, String)> {
 
 fn show_difference(from: &PackageSet, to: &PackageSet) -> Response {
     let changes = difference(from, to);
+    let told = summary(&Difference {
+        added: changes.added.len(),
+        updated: changes.updated.len(),
+        removed: changes.removed.len(),
+    });
     let template = DifferenceTemplate {
         card: Card {
             title: format!("Package sets {} and {}", from.version, to.version),
-            about: format!("From {} to {}: {}.", from.version, to.version, summary(&changes)),
+            about: format!("From {} to {}: {}.", from.version, to.version, told),
         },
         from: SetHead::new(from),
         to: SetHead::new(to),
-        told: summary(&changes),
+        told,
         added: listed(&changes.added),
         removed: listed(&changes.removed),
         updated: changes

@@ -1,13 +1,12 @@
 //! `GET /docs/problems`: what each code means and what to do, where the `type` of a problem document points.
 
-use askama::Template;
-use axum::{
-    http::{HeaderMap, header},
-    response::{IntoResponse, Response},
-};
+use std::sync::Arc;
 
-use super::{Card, markdown, page};
-use crate::extract::accepts;
+use askama::Template;
+use axum::{Router, http::HeaderMap, routing::get};
+
+use super::{Card, FixedText, markdown};
+use crate::ApiState;
 
 /// The list, as it is written.
 const PROBLEMS: &str = include_str!("../../../docs/problems.md");
@@ -19,18 +18,17 @@ struct ProblemsTemplate {
     html: String,
 }
 
-/// A page for browsers, in which each code has its place; Markdown for everybody else.
-pub(super) async fn problems(headers: HeaderMap) -> Response {
-    if !accepts(&headers, "text/html") {
-        let typed = [(header::CONTENT_TYPE, "text/markdown; charset=utf-8")];
-        return (typed, PROBLEMS).into_response();
-    }
-    let template = ProblemsTemplate {
+/// The page for browsers has a place for each code.
+pub(super) fn routes() -> Router<ApiState> {
+    let fixed = Arc::new(FixedText::new(PROBLEMS, || ProblemsTemplate {
         card: Card {
             title: "Problems".to_owned(),
             about: "Every code with which a job or a request ends, what it means, and what to do.".to_owned(),
         },
         html: markdown::render_own(PROBLEMS),
-    };
-    page(&template)
+    }));
+    Router::new().route(
+        "/docs/problems",
+        get(async move |headers: HeaderMap| fixed.answer(&headers).await),
+    )
 }

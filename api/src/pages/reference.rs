@@ -3,17 +3,21 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use askama::Template;
-use axum::{Router, routing::get};
+use axum::{Router, http::HeaderMap, routing::get};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::page;
+use super::{fixed::Fixed, fixed_page};
 use crate::ApiState;
 
 pub(crate) fn routes(description: &str) -> Router<ApiState> {
     let document: Document = serde_json::from_str(description).expect("our own description is of this shape");
-    let template = Arc::new(ReferenceTemplate::new(&document));
-    Router::new().route("/docs", get(async move || page(&*template)))
+    let template = ReferenceTemplate::new(&document);
+    let fixed = Arc::new(Fixed::new(move || fixed_page(&template)));
+    Router::new().route(
+        "/docs",
+        get(async move |headers: HeaderMap| fixed.answer(&headers).await),
+    )
 }
 
 /// What we read of an OpenAPI document.

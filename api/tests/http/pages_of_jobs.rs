@@ -72,7 +72,7 @@ on_both_databases! {
         assert!(page.contains("attempt 1") && page.contains("Running <small>1</small>"), "{page}");
         assert!(page.contains(&format!("<code>package/effect</code></td><td><a href=\"/logs/{}\">publish of effect</a>", ids[0])), "{page}");
         assert!(page.contains("data-label=\"Wait for it\">1</td>"), "{page}");
-        assert!(page.contains(&format!("which <a href=\"/logs/{}\">publish of effect</a> has", ids[0])), "{page}");
+        assert!(page.contains(&format!("which <a href=\"/logs/{}\">publish of effect</a> has had for", ids[0])), "{page}");
     }
 
     /// What failed is on the overview, with its code, and what others wrote in it stays text.

@@ -105,6 +105,7 @@ impl Served {
             ]),
             webhook,
             legal: Arc::default(),
+            sets: Default::default(),
             limits: Arc::new(Limits::new(rules)),
             public_url: Arc::from(url.as_str()),
             stopping: stopping.clone(),

@@ -1,5 +1,6 @@
-//! What every server of Docket does alike: one shape for errors, request ids, health, and a graceful stop.
+//! What every server of Docket does alike: one shape for errors, request ids, compression, health, and a graceful stop.
 
+mod compression;
 mod door;
 mod health;
 mod place;
@@ -7,6 +8,7 @@ mod problem;
 mod serve;
 mod tls;
 
+pub use compression::{Coding, Effort, Stored};
 pub use door::{Door, HEAD_TIMEOUT, MAX_CONNECTIONS};
 pub use health::{Check, health_routes};
 pub use problem::Problem;

@@ -16,7 +16,7 @@ use tower_http::{
     trace::TraceLayer,
 };
 
-use crate::{Door, Problem};
+use crate::{Door, Problem, compression};
 
 /// How long a client has for each piece of a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -39,7 +39,7 @@ impl MakeRequestId for RequestId {
     }
 }
 
-/// Adds request ids, tracing, an answer in place of a panic, and an end to bodies that never come.
+/// Adds request ids, tracing, compression, an answer in place of a panic, and an end to bodies that never come.
 pub fn with_common_layers(router: Router) -> Router {
     let trace = TraceLayer::new_for_http().make_span_with(|request: &Request| {
         let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
@@ -47,6 +47,7 @@ pub fn with_common_layers(router: Router) -> Router {
         tracing::debug_span!("request", http.method = %request.method(), http.path = request.uri().path(), request.id = id)
     });
     router
+        .layer(compression::layer())
         .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
         .layer(CatchPanicLayer::custom(
             |_panic: Box<dyn std::any::Any + Send>| {

@@ -12,6 +12,7 @@ pub mod export;
 pub mod git;
 pub mod import;
 mod job_change;
+mod known_sets;
 mod mirror;
 mod publish;
 mod release;
@@ -29,6 +30,7 @@ pub use audit::{AuditError, audit};
 pub use builds::{commit_metadata, record_build};
 pub use dependants::{Dependant, list_breaking, list_dependants};
 pub use job_change::ByJob;
+pub use known_sets::{Difference, KnownSets, SetHead, Sets};
 pub use mirror::{MirrorError, mirror_package_set};
 pub use publish::{Publication, PublishError, bootstrap, list_unsatisfied, publish};
 pub use release::{Release, ReleaseError, find_release_by, release_package_set};
@@ -40,7 +42,7 @@ pub use store::{
     },
     package_sets::{
         find as find_package_set, latest as latest_package_set, list as list_package_sets,
-        list_before as list_package_sets_before, list_versions_holding as list_sets_holding,
+        list_versions_holding as list_sets_holding,
     },
     packages::{
         find_by_hash, find_index_file, find_metadata, list_locations, list_manifests, list_names,
@@ -70,6 +72,7 @@ pub const TABLES: Product = docket_db::product!(
         "0007_summaries",
         "0008_takedown",
         "0009_publish_check",
+        "0010_set_order",
     ]
 );
 

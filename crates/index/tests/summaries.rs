@@ -6,7 +6,7 @@ use docket_core::{
     digest::Sha256, manifest::Manifest, metadata::PublishedVersion, time::Timestamp, version::Version,
 };
 use docket_db::{Product, Tx, execute, sqlx};
-use docket_index::{ByJob, Publication, Withdrawal, search::Words};
+use docket_index::{ByJob, KnownSets, Publication, Withdrawal, search::Words};
 use docket_test_support::on_both_databases;
 
 fn at(millis: i64) -> Timestamp {
@@ -151,5 +151,46 @@ on_both_databases! {
         const REMOVE: &str = "UPDATE package_version SET manifest = NULL WHERE name = 'effect'";
         execute!(&mut tx, sqlx::query(REMOVE)).unwrap();
         assert_eq!(state(&mut tx).await, (vec!["prelude@10.0.0 newer".to_owned()], vec![]));
+    }
+
+    /// What was learned of the package sets grows with them, also when older ones come later, as an import brings them.
+    async fn what_is_known_of_package_sets_is_what_is_stored(db: TestDb) {
+        const SQL: &str = "
+            INSERT INTO package_set (version, major, minor, patch, compiler, published, packages)
+            VALUES ($1, $2, $3, $4, '0.15.15', '2026-08-18', $5)";
+        db.migrate(&[docket_index::TABLES]).await;
+        let known = KnownSets::default();
+        let name = "prelude".parse().unwrap();
+        let mut stored = Vec::new();
+        for (major, minor, packages) in [
+            (2, 0, r#"{"prelude":"6.0.0"}"#),
+            (2, 1, r#"{"prelude":"6.0.0","effect":"4.0.0"}"#),
+            (1, 0, r#"{"prelude":"5.0.0","console":"5.0.0"}"#),
+            (2, 10, r#"{"prelude":"6.0.1"}"#),
+        ] {
+            let version = Version::new(major, minor, 0);
+            let mut tx = db.db.write().await.unwrap();
+            execute!(
+                &mut tx,
+                sqlx::query(SQL).bind(version.to_string()).bind(major as i64).bind(minor as i64).bind(0_i64).bind(packages)
+            )
+            .unwrap();
+            tx.commit().await.unwrap();
+            stored.push(version);
+            stored.sort();
+            let mut tx = db.db.read().await.unwrap();
+            let sets = known.all(&mut tx).await.unwrap();
+            let heads: Vec<_> = sets.heads().iter().map(|head| head.version).collect();
+            assert_eq!(heads, stored);
+            assert_eq!(sets.latest().map(|set| Some(set.version)), Some(stored.last().copied()));
+            for version in ["5.0.0", "6.0.0", "6.0.1"].map(|text| text.parse().unwrap()) {
+                let holding: Vec<_> = sets.holding(&name, version).map(|head| head.version).collect();
+                assert_eq!(holding, docket_index::list_sets_holding(&mut tx, &name, version).await.unwrap());
+            }
+        }
+        let mut tx = db.db.read().await.unwrap();
+        let sets = known.all(&mut tx).await.unwrap();
+        let changes: Vec<_> = sets.heads().iter().map(|head| head.changes.map(|of| (of.added, of.updated, of.removed))).collect();
+        assert_eq!(changes, [None, Some((0, 1, 1)), Some((1, 0, 0)), Some((0, 1, 1))]);
     }
 }

@@ -108,6 +108,9 @@ pub struct LogLine {
 const ROW_LINES: usize = 1000;
 const ROW_BYTES: usize = 64 * 1024;
 
+/// The line of a step in which nothing was said.
+const NOTHING_SAID: &str = "There was nothing to say.";
+
 /// Writes the log of one attempt. Clones write to the same log.
 #[derive(Debug, Clone)]
 pub struct JobLog {
@@ -193,9 +196,12 @@ impl JobLog {
         }
     }
 
-    /// Begins a step of the job, such as `Compile`: the lines from the next one on are its own, until another step begins. One in which nothing is
-    /// said is not shown.
+    /// Begins a step of the job, such as `Compile`: the lines from the next one on are its own, until another step begins. One that had nothing to say
+    /// says so, because a step is stored with its first line.
     pub fn step(&self, name: &'static str) {
+        if self.shared.head().step.is_some() {
+            self.debug(NOTHING_SAID);
+        }
         let now = self.shared.clock.now();
         let mut head = self.shared.head();
         head.step = Some(StepStart {
@@ -248,7 +254,11 @@ impl JobLog {
         loop {
             {
                 let mut head = self.shared.head();
-                if let Some((level, message)) = last.take() {
+                let last_step = head
+                    .step
+                    .is_some()
+                    .then(|| (Level::Debug, NOTHING_SAID.to_owned()));
+                if let Some((level, message)) = last.take().or(last_step) {
                     head.push(self.shared.clock.now(), level, message);
                 }
                 head.closed = true;

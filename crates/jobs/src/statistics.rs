@@ -3,7 +3,7 @@
 use docket_core::time::Timestamp;
 use docket_db::{Error, Tx};
 
-use crate::{Holder, Job, JobId, JobState, Jobs, Why, store, why::what_of};
+use crate::{Holder, JobId, JobState, Jobs, store, why::what_of};
 
 /// Into how many steps a day is cut.
 pub const STEPS: usize = 48;
@@ -12,8 +12,12 @@ const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
 const STEP_MILLIS: i64 = DAY_MILLIS / STEPS as i64;
 
-/// How far back a job may have been stored to count in the depth of the queue, in days before the day that is shown.
+/// How far back a job may have been stored whose failure counts in the depth of the queue, in days before the day that is shown.
 const LOOK_BACK_DAYS: i64 = 7;
+
+/// How many publishes of a day are looked at for how long they took, and how many of a week.
+const MAX_ENDS: i64 = 10_000;
+const SAMPLE: i64 = 250;
 
 /// The last 24 hours, in half hours.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +57,7 @@ impl Durations {
 pub struct Service {
     /// Publish jobs that ended well since midnight, UTC.
     pub published_today: i64,
-    /// How long those of the last week ran.
+    /// How long the newest of the last week ran: no more of them than tell the usual time.
     pub publishes: Option<Durations>,
     /// Jobs that run.
     pub running: i64,
@@ -86,22 +90,25 @@ pub struct HeldLock {
 }
 
 impl Jobs {
-    /// Returns the last 24 hours in numbers. Jobs that were stored more than a week before are not among them.
+    /// Returns the last 24 hours in numbers. Jobs that failed in that time more than a week after they were stored are not among them.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn day(&self, tx: &mut Tx) -> Result<Day, Error> {
         let start = self.clock().now().plus_millis(-DAY_MILLIS);
+        let now = store::jobs::count_active(tx).await?;
+        let now = now.iter().map(|(.., count)| count).sum();
+        let stored = store::statistics::count_stored(tx, JobId::before(start), start, STEP_MILLIS).await?;
         let after = JobId::before(start.plus_millis(-LOOK_BACK_DAYS * DAY_MILLIS));
-        let lives = store::statistics::list_lives(tx, after, start, STEP_MILLIS).await?;
-        let ends = store::statistics::list_ends(tx, "publish", start).await?;
+        let ended = store::statistics::count_ended_since(tx, after, start, STEP_MILLIS).await?;
+        let ends = store::statistics::list_ends(tx, "publish", start, MAX_ENDS).await?;
         let mut steps = vec![Vec::new(); STEPS];
         for (end, millis) in ends {
             steps[step_of((end - start.millis()) / STEP_MILLIS)].push(millis);
         }
         Ok(Day {
             start,
-            depth: depth(&lives),
+            depth: depth(now, &stored, &ended),
             publishes: steps.into_iter().map(Durations::of).collect(),
         })
     }
@@ -116,7 +123,7 @@ impl Jobs {
         let week = now.plus_millis(-7 * DAY_MILLIS);
         let active = store::jobs::count_active(tx).await?;
         let count = |state: JobState| active.iter().filter(|one| one.1 == state).map(|one| one.2).sum();
-        let ends = store::statistics::list_ends(tx, "publish", week).await?;
+        let ends = store::statistics::list_ends(tx, "publish", week, SAMPLE).await?;
         Ok(Service {
             published_today: store::statistics::count_ends(tx, "publish", midnight).await?,
             publishes: Durations::of(ends.into_iter().map(|(_, millis)| millis).collect()),
@@ -186,23 +193,6 @@ impl Jobs {
             })
             .collect()
     }
-
-    /// Returns the first `limit` of the jobs that wait, in the order in which they would start, each with the reason.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn waiting(&self, limit: i64) -> Result<Vec<(Job, Why)>, Error> {
-        let mut tx = self.db().read().await?;
-        let ids = store::statistics::list_waiting(&mut tx, limit).await?;
-        let mut waiting = Vec::new();
-        for id in ids {
-            let id: JobId = id.parse().map_err(Error::corrupt("job", "id", &id))?;
-            if let Some(found) = self.why_in(&mut tx, id).await? {
-                waiting.push(found);
-            }
-        }
-        Ok(waiting)
-    }
 }
 
 /// The place of a step in the list: what happened just now may lie behind the last.
@@ -210,29 +200,20 @@ fn step_of(step: i64) -> usize {
     usize::try_from(step).unwrap_or_default().min(STEPS - 1)
 }
 
-/// From when jobs were stored and ended to how many there were at the end of each step.
-fn depth(lives: &[(i64, Option<i64>, i64)]) -> Vec<i64> {
+/// How many jobs there were at the end of each step: as many as there are `now`, without those that were stored later, and with those that ended later.
+fn depth(now: i64, stored: &[(i64, i64)], ended: &[(i64, i64)]) -> Vec<i64> {
     let mut changes = [0; STEPS];
-    let mut before = 0;
-    for (born, ended, count) in lives {
-        match born {
-            ..0 => before += count,
-            born => changes[step_of(*born)] += count,
-        }
-        match ended {
-            None => {}
-            Some(..0) => before -= count,
-            Some(ended) => changes[step_of(*ended)] -= count,
-        }
+    for (step, count) in stored {
+        changes[step_of(*step)] += count;
     }
-    let mut depth = before;
-    changes
-        .iter()
-        .map(|change| {
-            depth += change;
-            depth
-        })
-        .collect()
+    for (step, count) in ended {
+        changes[step_of(*step)] -= count;
+    }
+    let mut depth = [now; STEPS];
+    for step in (1..STEPS).rev() {
+        depth[step - 1] = depth[step] - changes[step];
+    }
+    depth.to_vec()
 }
 
 #[cfg(test)]
@@ -241,17 +222,10 @@ mod tests {
 
     #[test]
     fn the_depth_counts_who_was_stored_and_had_not_ended() {
-        // Three that were there before: one stays, one ended before, one ends in step 2. Then five that come in step 1, of which four end in step 3.
-        let depth = depth(&[
-            (-1, None, 1),
-            (-1, Some(-1), 1),
-            (-1, Some(2), 1),
-            (1, None, 1),
-            (1, Some(3), 4),
-            (99, None, 7),
-        ]);
+        // Two are there before, of whom one ends in step 2. Five come in step 1, of whom four end in step 3. Seven come just now, behind the last step.
+        let depth = depth(9, &[(1, 5), (99, 7)], &[(2, 1), (3, 4)]);
         assert_eq!(depth[..5], [2, 7, 6, 2, 2]);
-        assert_eq!(depth[STEPS - 1], 9);
+        assert_eq!((depth[STEPS - 2], depth[STEPS - 1]), (2, 9));
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! Why a job does not run: the one thing that it waits for, who has it, its place in line, and how long that usually takes.
 
-use std::{fmt, time::Duration};
+use std::{collections::HashMap, fmt, time::Duration};
 
 use docket_core::time::Timestamp;
-use docket_db::Error;
+use docket_db::{Error, Tx};
 
-use crate::{Job, JobId, JobState, Jobs, store, worker::Lane};
+use crate::{Job, JobId, JobState, Jobs, KindSetting, store, store::why::Waiting, worker::Lane};
 
 /// What keeps a job, as a sentence ([`fmt::Display`]) and in parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +85,63 @@ pub struct Holder {
     pub since: Option<Timestamp>,
 }
 
+/// What the reason of a job that waits depends on, beside the job itself.
+struct Around {
+    queue: Queue,
+    /// The locks that it needs, by name.
+    locks: Vec<LockLine>,
+    /// How many may run ahead of it in its lane.
+    ahead: i64,
+}
+
+/// What holds for all that wait.
+#[derive(Default)]
+struct Queue {
+    settings: Vec<KindSetting>,
+    /// How many jobs run, by priority and kind.
+    running: Vec<(i64, String, i64)>,
+    /// How long jobs of a kind usually run, in milliseconds; absent where none has ended well.
+    usual_millis: HashMap<String, i64>,
+}
+
+struct LockLine {
+    name: String,
+    holder: Option<Job>,
+    ahead: i64,
+}
+
+impl Queue {
+    async fn read(tx: &mut Tx) -> Result<Self, Error> {
+        Ok(Self {
+            settings: store::kinds::list(tx).await?,
+            running: store::why::count_running(tx).await?,
+            usual_millis: HashMap::new(),
+        })
+    }
+
+    /// Makes `usual_millis` hold for `kind`.
+    async fn learn(&mut self, tx: &mut Tx, kind: &str) -> Result<(), Error> {
+        if !self.usual_millis.contains_key(kind)
+            && let Some(millis) = store::why::usual_millis(tx, kind).await?
+        {
+            self.usual_millis.insert(kind.to_owned(), millis);
+        }
+        Ok(())
+    }
+
+    fn usual(&self, kind: &str) -> Option<i64> {
+        self.usual_millis.get(kind).copied()
+    }
+
+    fn running(&self, counts: impl Fn(i64, &str) -> bool) -> i64 {
+        let counted = self
+            .running
+            .iter()
+            .filter(|(priority, kind, _)| counts(*priority, kind));
+        counted.map(|(.., count)| count).sum()
+    }
+}
+
 impl Jobs {
     /// Says why a job does not run. `None` when there is no such job.
     ///
@@ -92,33 +149,101 @@ impl Jobs {
     /// When the database fails.
     pub async fn why(&self, id: JobId) -> Result<Option<Why>, Error> {
         let mut tx = self.db().read().await?;
-        let found = self.why_in(&mut tx, id).await?;
-        Ok(found.map(|(_, why)| why))
-    }
-
-    /// The same, with the job, in a transaction of the caller's.
-    pub(crate) async fn why_in(
-        &self,
-        tx: &mut docket_db::Tx,
-        id: JobId,
-    ) -> Result<Option<(Job, Why)>, Error> {
         let now = self.clock().now();
-        let Some(job) = store::jobs::find(tx, id).await? else {
+        let Some(job) = store::jobs::find(&mut tx, id).await? else {
             return Ok(None);
         };
-        let (wait, expected_millis) = wait(tx, &job, now).await?;
-        let why = Why {
-            wait,
-            expected: expected_millis.map(|millis| Duration::from_millis(millis.max(0).unsigned_abs())),
-            cancel_by: job.cancel_by.clone().filter(|_| job.state == JobState::Running),
-            now,
+        if let Some(said) = without_looking_around(&job, now) {
+            return Ok(Some(why(&job, said, now)));
+        }
+        let mut queue = Queue::read(&mut tx).await?;
+        queue.learn(&mut tx, &job.kind).await?;
+        let mut locks = Vec::new();
+        for name in store::why::list_locks(&mut tx, &job).await? {
+            let holder = store::why::find_holder(&mut tx, &name).await?;
+            if let Some(holder) = &holder {
+                queue.learn(&mut tx, &holder.kind).await?;
+            }
+            let ahead = store::why::count_ahead_for_lock(&mut tx, &name, &job).await?;
+            locks.push(LockLine { name, holder, ahead });
+        }
+        let ahead = store::why::count_ahead(&mut tx, Lane::of(job.priority), &job).await?;
+        let around = Around { queue, locks, ahead };
+        Ok(Some(why(&job, wait(&job, &around, now), now)))
+    }
+
+    /// Returns the first `limit` of the jobs that wait, in the order in which they would start, each with the reason.
+    ///
+    /// Whoever is ahead of one of them is among them: so it costs a few queries, however many they are.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn waiting(&self, tx: &mut Tx, limit: i64) -> Result<Vec<(Job, Why)>, Error> {
+        let now = self.clock().now();
+        let waiting = store::why::list_waiting(tx, limit).await?;
+        if waiting.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<JobId> = waiting.iter().map(|one| one.job.id).collect();
+        let locks = store::why::list_locks_of(tx, &ids).await?;
+        let holders = store::why::list_holders(tx).await?;
+        let mut queue = Queue::read(tx).await?;
+        let held = locks.iter().filter_map(|(_, name)| holders.get(name));
+        for job in waiting.iter().map(|one| &one.job).chain(held) {
+            queue.learn(tx, &job.kind).await?;
+        }
+        let needs = |job: &Job, name: &str| locks.iter().any(|(id, lock)| *id == job.id && lock == name);
+        let mut around = Around {
+            queue,
+            locks: Vec::new(),
+            ahead: 0,
         };
-        Ok(Some((job, why)))
+        let mut told = Vec::new();
+        for (place, one) in waiting.iter().enumerate() {
+            let before = &waiting[..place];
+            let job = &one.job;
+            let own = locks.iter().filter(|(id, _)| *id == job.id);
+            around.locks = own
+                .map(|(_, name)| LockLine {
+                    name: name.clone(),
+                    holder: holders.get(name).cloned(),
+                    ahead: count(before, |other| other.is_in_line() && needs(&other.job, name)),
+                })
+                .collect();
+            let lane = Lane::of(job.priority);
+            around.ahead = count(before, |other| {
+                other.parked_on.is_none() && Lane::of(other.job.priority) == lane
+            });
+            let said = without_looking_around(job, now).unwrap_or_else(|| wait(job, &around, now));
+            told.push((job.clone(), why(job, said, now)));
+        }
+        Ok(told)
     }
 }
 
-/// What `job` waits for, and how many milliseconds that will take.
-async fn wait(tx: &mut docket_db::Tx, job: &Job, now: Timestamp) -> Result<(Wait, Option<i64>), Error> {
+fn count(waiting: &[Waiting], counts: impl Fn(&&Waiting) -> bool) -> i64 {
+    waiting
+        .iter()
+        .filter(counts)
+        .count()
+        .try_into()
+        .expect("a page of jobs has few")
+}
+
+/// What a job waits for, and how many milliseconds that will take.
+type Said = (Wait, Option<i64>);
+
+fn why(job: &Job, (wait, expected_millis): Said, now: Timestamp) -> Why {
+    Why {
+        wait,
+        expected: expected_millis.map(|millis| Duration::from_millis(millis.max(0).unsigned_abs())),
+        cancel_by: job.cancel_by.clone().filter(|_| job.state == JobState::Running),
+        now,
+    }
+}
+
+/// What can be told of the job alone.
+fn without_looking_around(job: &Job, now: Timestamp) -> Option<Said> {
     match job.state {
         JobState::Queued => {}
         JobState::Running => {
@@ -127,60 +252,62 @@ async fn wait(tx: &mut docket_db::Tx, job: &Job, now: Timestamp) -> Result<(Wait
                 since: job.started_at,
                 attempt: job.attempt,
             };
-            return Ok((running, None));
+            return Some((running, None));
         }
-        over => return Ok((Wait::Over(over), None)),
+        over => return Some((Wait::Over(over), None)),
     }
     if job.run_after > now && job.run_after > job.created_at {
         let time = Wait::Time {
             at: job.run_after,
             retries: job.retries,
         };
-        return Ok((time, Some(job.run_after.millis() - now.millis())));
+        return Some((time, Some(job.run_after.millis() - now.millis())));
     }
-    let lane = Lane::of(job.priority);
-    let (running, of_kind) = store::why::count_running(tx, lane, &job.kind).await?;
-    let usual = store::why::usual_millis(tx, &job.kind).await?;
-    let settings = store::kinds::list(tx).await?;
-    if let Some(setting) = settings.into_iter().find(|setting| setting.kind == job.kind) {
+    None
+}
+
+fn wait(job: &Job, around: &Around, now: Timestamp) -> Said {
+    let Around { queue, locks, ahead } = around;
+    let usual = queue.usual(&job.kind);
+    let setting = queue.settings.iter().find(|setting| setting.kind == job.kind);
+    if let Some(setting) = setting {
+        let kind = setting.kind.clone();
         if let Some(since) = setting.paused_at {
-            let (kind, by) = (setting.kind, setting.paused_by);
-            return Ok((Wait::Paused { kind, since, by }, None));
+            let by = setting.paused_by.clone();
+            return (Wait::Paused { kind, since, by }, None);
         }
+        let of_kind = queue.running(|_, kind| kind == job.kind);
         if let Some(max_running) = setting.max_running.filter(|most| of_kind >= *most) {
-            let kind = setting.kind;
-            return Ok((Wait::Limit { kind, max_running }, usual));
+            return (Wait::Limit { kind, max_running }, usual);
         }
     }
-    for name in store::why::list_locks(tx, job).await? {
-        let holder = store::why::find_holder(tx, &name).await?;
-        let ahead = store::why::count_ahead_for_lock(tx, &name, job).await?;
-        if holder.is_none() && ahead == 0 {
-            continue;
-        }
-        let rest = match &holder {
-            Some(holder) => rest_of(tx, holder, now).await?,
+    let blocking = locks.iter().find(|lock| lock.holder.is_some() || lock.ahead > 0);
+    if let Some(lock) = blocking {
+        let rest = match &lock.holder {
+            Some(holder) => rest_of(queue, holder, now),
             None => Some(0),
         };
-        let expected = rest.zip(usual).map(|(rest, usual)| rest + ahead * usual);
-        let holder = holder.map(|holder| Holder {
+        let expected = rest.zip(usual).map(|(rest, usual)| rest + lock.ahead * usual);
+        let holder = lock.holder.as_ref().map(|holder| Holder {
             job: holder.id,
-            what: what(&holder),
+            what: what(holder),
             since: holder.started_at,
         });
-        return Ok((Wait::Lock { name, holder, ahead }, expected));
+        let (name, ahead) = (lock.name.clone(), lock.ahead);
+        return (Wait::Lock { name, holder, ahead }, expected);
     }
-    let ahead = store::why::count_ahead(tx, lane, job).await?;
+    let (ahead, lane) = (*ahead, Lane::of(job.priority));
+    let running = queue.running(|priority, _| Lane::of(priority) == lane);
     let expected = usual.map(|usual| usual * (ahead + 1) / running.max(1));
     let expected = if running == 0 { None } else { expected };
-    Ok((Wait::Slot { ahead, running }, expected))
+    (Wait::Slot { ahead, running }, expected)
 }
 
 /// How many milliseconds a running job will need, if it takes as long as others of its kind.
-async fn rest_of(tx: &mut docket_db::Tx, running: &Job, now: Timestamp) -> Result<Option<i64>, Error> {
-    let usual = store::why::usual_millis(tx, &running.kind).await?;
+fn rest_of(queue: &Queue, running: &Job, now: Timestamp) -> Option<i64> {
     let since = running.started_at.unwrap_or(now);
-    Ok(usual.map(|usual| (usual - (now.millis() - since.millis())).max(0)))
+    let usual = queue.usual(&running.kind)?;
+    Some((usual - (now.millis() - since.millis())).max(0))
 }
 
 fn what(job: &Job) -> String {
@@ -212,9 +339,9 @@ impl fmt::Display for Why {
                 since,
                 attempt,
             } => {
-                write!(f, "It runs")?;
-                if let Some(since) = since {
-                    write!(f, " for {}", ago(since))?;
+                match since {
+                    Some(since) => write!(f, "It has run for {}", ago(since))?,
+                    None => write!(f, "It runs")?,
                 }
                 if let Some(worker) = worker {
                     write!(f, " at worker {worker}")?;
@@ -236,9 +363,15 @@ impl fmt::Display for Why {
             Wait::Lock { name, holder, ahead } => {
                 write!(f, "It waits for the lock {name}")?;
                 if let Some(holder) = holder {
-                    write!(f, ", which {} (job {}) has", holder.what, holder.job)?;
-                    if let Some(since) = &holder.since {
-                        write!(f, " for {}", ago(since))?;
+                    match &holder.since {
+                        Some(since) => write!(
+                            f,
+                            ", which {} (job {}) has had for {}",
+                            holder.what,
+                            holder.job,
+                            ago(since)
+                        )?,
+                        None => write!(f, ", which {} (job {}) has", holder.what, holder.job)?,
                     }
                 }
                 match ahead {
@@ -248,7 +381,7 @@ impl fmt::Display for Why {
                 }
             }
             Wait::Paused { kind, since, by } => {
-                write!(f, "Jobs of kind {kind} are paused since {since}")?;
+                write!(f, "Jobs of kind {kind} have been paused since {since}")?;
                 if let Some(by) = by {
                     write!(f, " by {by}")?;
                 }

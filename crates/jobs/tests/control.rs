@@ -198,7 +198,7 @@ on_both_databases! {
         assert_eq!((name.as_str(), holder.unwrap().job, ahead), ("package/prelude", first, 1));
         assert_eq!(
             said,
-            format!("It waits for the lock package/prelude, which publish (job {first}) has for less than a second; 1 job is ahead of it in the line.")
+            format!("It waits for the lock package/prelude, which publish (job {first}) has had for less than a second; 1 job is ahead of it in the line.")
         );
         assert!(why(&jobs, second).await.1.ends_with("; it is next in line."));
         assert!(matches!(why(&jobs, first).await.0, Wait::Running { attempt: 1, .. }));

@@ -88,8 +88,8 @@ on_both_databases! {
         let day = jobs.day(&mut tx).await.unwrap();
         assert_eq!(day.start, Timestamp::from_millis(NOON - 24 * HOUR));
         assert_eq!((day.depth.len(), day.publishes.len()), (STEPS, STEPS));
-        // The one that is older than a week is not among them.
-        assert_eq!((day.depth[0], day.depth[7], day.depth[8], day.depth[STEPS - 1]), (1, 1, 0, 1));
+        // The one that has waited for nine days is among them all.
+        assert_eq!((day.depth[0], day.depth[7], day.depth[8], day.depth[STEPS - 1]), (2, 2, 1, 2));
         let step = day.publishes[28].unwrap();
         assert_eq!((step.count, step.median_millis, step.max_millis), (2, 1000, 3000));
         assert_eq!(day.publishes.iter().flatten().count(), 2, "the first took nine hours");
@@ -143,13 +143,16 @@ on_both_databases! {
         set(&jobs, first, "running", jobs.clock().now().millis(), None).await;
         let mut tx = jobs.db().read().await.unwrap();
         let held = jobs.held_locks(&mut tx, 10).await.unwrap();
-        drop(tx);
         let told: Vec<_> = held.iter().map(|lock| (lock.name.as_str(), lock.holder.job, lock.waiting)).collect();
         assert_eq!(told, [("package/a", first, 1), ("package/b", first, 0)]);
-        let waiting = jobs.waiting(10).await.unwrap();
+        let waiting = jobs.waiting(&mut tx, 10).await.unwrap();
         let ids: Vec<JobId> = waiting.iter().map(|(job, _)| job.id).collect();
         assert_eq!(ids, [urgent, second]);
-        assert!(matches!(&waiting[1].1.wait, Wait::Lock { name, .. } if name == "package/a"));
-        assert_eq!(jobs.waiting(1).await.unwrap().len(), 1);
+        assert!(matches!(&waiting[1].1.wait, Wait::Lock { name, ahead: 0, .. } if name == "package/a"));
+        // What is said of many at once is what is said of each.
+        for (job, why) in &waiting {
+            assert_eq!(jobs.why(job.id).await.unwrap().unwrap().wait, why.wait);
+        }
+        assert_eq!(jobs.waiting(&mut tx, 1).await.unwrap().len(), 1);
     }
 }

@@ -18,7 +18,7 @@ fn outline(steps: &[Step]) -> Vec<(&str, i64, i64)> {
 }
 
 on_both_databases! {
-    /// A step begins with the line that follows its mark, ends where the next begins, and one in which nothing is said is not there. Also what is
+    /// A step begins with the line that follows its mark and ends where the next begins; one in which nothing is said has a line that says so. Also what is
     /// stored with the end of a job counts.
     async fn steps_have_their_lines_and_times(db: TestDb) {
         let jobs = open(&db).await;
@@ -34,10 +34,11 @@ on_both_databases! {
         let id = enqueue(&jobs, &job("steps", &[])).await;
         let job = finished(&jobs, id).await;
         let steps = jobs.steps(&job).await.unwrap();
-        assert_eq!(outline(&steps), [("Fetch", 2, 1), ("Check", 3, 1)]);
-        assert_eq!(lines(&jobs, id).await[2].message, "No.");
+        assert_eq!(outline(&steps), [("Fetch", 2, 1), ("Silent", 3, 1), ("Check", 4, 1)]);
+        let lines = lines(&jobs, id).await;
+        assert_eq!([&lines[2].message, &lines[3].message], ["There was nothing to say.", "No."]);
         assert_eq!(steps[0].ended_at, Some(steps[1].started_at));
-        assert_eq!(steps[1].ended_at, job.finished_at.max(Some(steps[1].started_at)));
+        assert_eq!(steps[2].ended_at, job.finished_at.max(Some(steps[2].started_at)));
     }
 
     /// Each attempt has its own steps; the last one of an attempt that broke off ended with its last line, not when the next attempt began.

@@ -168,6 +168,7 @@ impl Server {
                 kinds: docket_worker::kinds().into(),
                 webhook: config.github.webhook()?.map(Arc::new),
                 legal: Arc::new(config.legal.texts()?),
+                sets: Default::default(),
                 limits: Arc::new(Limits::new(config.rules()?)),
                 public_url: Arc::from(public_url.trim_end_matches('/')),
                 stopping: shutdown.clone(),

@@ -1,7 +1,7 @@
 // The lines that are at hand, by `seq`; the others are fetched when they are needed.
 
 /** How many lines are kept: those around what is looked at. */
-const KEPT = 20_000;
+export const KEPT = 20_000;
 
 export class Lines {
   #job;

@@ -66,12 +66,17 @@ let isHeadAsked = false;
 async function refreshHead() {
   clearTimeout(headTimer);
   isHeadAsked = false;
+  if (known.isFinished && document.hidden) {
+    headTimer = setTimeout(refreshHead, 30_000);
+    return;
+  }
   try {
     const answer = await fetch(`/logs/${job}/head`);
     if (answer.ok) {
       const text = await answer.text();
       const head = new DOMParser().parseFromString(text, "text/html").querySelector("#head");
       const before = $("#head").dataset.state;
+      const wasFinished = known.isFinished;
       $("#head").replaceWith(document.adoptNode(head));
       readHead(head);
       if (head.dataset.state !== before) {
@@ -79,12 +84,27 @@ async function refreshHead() {
         announce(`The job is ${head.dataset.state}.`);
       }
       changed();
-      if (known.isFinished) showEnd(head);
+      showEnd(head);
+      if (wasFinished && !known.isFinished) goOn();
     }
   } catch {
     // The stream says that the server is away.
   }
-  if (!known.isFinished) headTimer = setTimeout(refreshHead, 5000);
+  headTimer = setTimeout(refreshHead, known.isFinished ? 30_000 : 5000);
+}
+
+/** A job that has ended may be run again. A page that nobody looks at asks when somebody does. */
+function watchForRerun() {
+  document.addEventListener("visibilitychange", () => {
+    if (known.isFinished && !document.hidden) refreshHead();
+  });
+  if (known.isFinished) headTimer = setTimeout(refreshHead, 30_000);
+}
+
+/** The job is run again: the page is live as it was. */
+function goOn() {
+  setFollow(view.follows);
+  listen();
 }
 
 /** Lines came: durations and steps may be others. Once a second is enough. */
@@ -97,7 +117,7 @@ function refreshHeadSoon() {
 
 function showEnd({ dataset }) {
   const end = $("#end");
-  end.textContent = dataset.end;
+  end.textContent = dataset.end ?? "";
   end.className = `log-end ${dataset.state}`;
 }
 
@@ -127,12 +147,13 @@ function count() {
 const view = new View(root, all, { more, drawn });
 
 function more() {
-  found?.more();
+  found?.more(view.follows);
 }
 
 function drawn() {
-  lines.trim(found ? 0 : view.place);
-  $("#empty").hidden = found ? found.lines.length > 0 || !found.isWhole : known.total > 0;
+  if (found) found.trim(view.place);
+  else lines.trim(view.place);
+  $("#empty").hidden = found ? found.size > 0 || !found.isWhole : known.total > 0;
   $("#empty").textContent = found ? "No such lines here." : "No lines yet.";
   grow(document, Date.now() + known.ahead);
   $(".log-foot").hidden = known.isFinished && view.isAtEnd;
@@ -201,7 +222,7 @@ function listen() {
   follow = new Follow(job, { ...given(), after }, {
     line(line) {
       if (found) {
-        found.lines.push(line);
+        found.put(line);
       } else {
         lines.put(line);
       }
@@ -263,9 +284,9 @@ function applyFilter(replaceAddress = true) {
     link.href = address;
   }
   found?.stop();
-  found = isFiltered() ? new Found(known, (after, signal) => lines.page({ ...given(), after, limit: 500 }, signal), grown) : null;
+  found = isFiltered() ? new Found(known, (after, limit, signal) => lines.page({ ...given(), after, limit }, signal), grown) : null;
   view.show(found ?? all);
-  if (found) found.more();
+  if (found) found.more(view.follows);
   listen();
 }
 
@@ -309,7 +330,7 @@ async function goToHash() {
 async function goTo(seq) {
   setFollow(false);
   if (found) {
-    const place = found.lines.findIndex((line) => line.seq === seq);
+    const place = found.placeOf(seq);
     if (place >= 0) return view.to(place);
     clearFilter();
   }
@@ -368,7 +389,7 @@ function foldAll() {
 
 /** Goes to the next step, or the one before. */
 function step(by) {
-  const here = found ? (found.lines[view.place]?.seq ?? 1) : view.place;
+  const here = found ? (found.seqAt(view.place) ?? 1) : view.place;
   const next = by > 0 ? known.steps.find(({ seq }) => seq > here) : known.steps.findLast(({ seq }) => seq < here);
   if (next) goTo(next.seq);
 }
@@ -434,6 +455,7 @@ function start() {
   else if (after > 0 && !found) view.to(after + 1);
   else setFollow(!known.isFinished);
   if (!known.isFinished) headTimer = setTimeout(refreshHead, 2000);
+  watchForRerun();
   document.documentElement.dataset.alive = "log";
 }
 

@@ -100,15 +100,21 @@ pub async fn list_versions_holding(
         .collect()
 }
 
-/// Returns up to `limit` sets with a lower version than `before`, highest first.
-pub async fn list_before(tx: &mut Tx, before: Option<Version>, limit: i64) -> Result<Vec<PackageSet>, Error> {
+/// Counts the sets.
+pub async fn count(tx: &mut Tx) -> Result<usize, Error> {
+    let count: i64 = on!(tx, conn => sqlx::query_scalar("SELECT count(*) FROM package_set").fetch_one(conn))?;
+    Ok(usize::try_from(count).unwrap_or_default())
+}
+
+/// Returns up to `limit` sets with a higher version than `after`, lowest first.
+pub async fn list_after(tx: &mut Tx, after: Option<Version>, limit: i64) -> Result<Vec<PackageSet>, Error> {
     const SQL: &str = "
         SELECT version, compiler, published, packages
         FROM package_set
-        WHERE major < $1 OR (major = $1 AND (minor < $2 OR (minor = $2 AND patch < $3)))
-        ORDER BY major DESC, minor DESC, patch DESC
+        WHERE (major, minor, patch) > ($1, $2, $3)
+        ORDER BY major, minor, patch
         LIMIT $4";
-    let [major, minor, patch] = before.map_or([i64::MAX; 3], |version| {
+    let [major, minor, patch] = after.map_or([-1; 3], |version| {
         [version.major, version.minor, version.patch].map(i64::from)
     });
     let rows: Vec<SetRow> = on!(tx, conn => sqlx::query_as(SQL)

@@ -195,10 +195,11 @@ pub async fn list_dependants(
 
 /// Counts the packages whose highest version depends on `name`.
 pub async fn count_dependants(tx: &mut Tx, name: &PackageName) -> Result<i64, Error> {
+    // SQLite keeps to this order of a cross join: one look for each package. The other way is one for each version that ever depended on this one.
     const SQL: &str = "
         SELECT count(*)
-        FROM package_dependency d JOIN package_summary s ON s.name = d.name AND s.version = d.version
-        WHERE d.dependency = $1";
+        FROM package_summary s CROSS JOIN package_dependency d
+        WHERE d.dependency = $1 AND d.name = s.name AND d.version = s.version";
     on!(tx, conn => sqlx::query_scalar(SQL).bind(name.as_str()).fetch_one(conn))
 }
 

@@ -5,25 +5,14 @@ use docket_db::{Error, Tx, on};
 
 use crate::JobId;
 
-/// How many ended jobs are looked at for the durations of a day.
-const MAX_ENDS: i64 = 10_000;
-
-/// Returns when the jobs that were stored behind `after` were stored and ended: `(created_at, finished_at)`, counted by steps of `step` milliseconds since
-/// `start`. Times before `start` have a step below 0, an end that is not there has none.
-pub(crate) async fn list_lives(
+/// Counts the jobs that were stored behind `after`, by steps of `step` milliseconds since `start`.
+pub(crate) async fn count_stored(
     tx: &mut Tx,
     after: JobId,
     start: Timestamp,
     step: i64,
-) -> Result<Vec<(i64, Option<i64>, i64)>, Error> {
-    // Integer division goes towards zero: a step before the first would be the first, so it is asked for apart.
-    const SQL: &str = "
-        SELECT CASE WHEN created_at < $2 THEN -1 ELSE (created_at - $2) / $3 END AS born,
-               CASE WHEN finished_at < $2 THEN -1 ELSE (finished_at - $2) / $3 END AS ended,
-               count(*)
-        FROM job
-        WHERE id > $1
-        GROUP BY 1, 2";
+) -> Result<Vec<(i64, i64)>, Error> {
+    const SQL: &str = "SELECT (created_at - $2) / $3 AS step, count(*) FROM job WHERE id > $1 GROUP BY 1";
     on!(tx, conn => sqlx::query_as(SQL)
         .bind(after.to_string())
         .bind(start.millis())
@@ -31,8 +20,44 @@ pub(crate) async fn list_lives(
         .fetch_all(conn))
 }
 
-/// Returns the end and the length, in milliseconds, of the jobs of `kind` that ended well since `since`, newest first.
-pub(crate) async fn list_ends(tx: &mut Tx, kind: &str, since: Timestamp) -> Result<Vec<(i64, i64)>, Error> {
+/// Counts the jobs that ended since `start`, by steps of `step` milliseconds. Those that did not end well and were stored before `after` are left out: the index
+/// of these is by the time they were stored.
+pub(crate) async fn count_ended_since(
+    tx: &mut Tx,
+    after: JobId,
+    start: Timestamp,
+    step: i64,
+) -> Result<Vec<(i64, i64)>, Error> {
+    // The index of those that ended well is by kind and time: one look for each kind, instead of one at every job.
+    const SQL: &str = "
+        WITH RECURSIVE kinds (kind) AS (
+            SELECT min(kind) FROM job WHERE state = 'succeeded'
+            UNION ALL
+            SELECT (SELECT min(kind) FROM job WHERE state = 'succeeded' AND job.kind > kinds.kind)
+            FROM kinds WHERE kinds.kind IS NOT NULL)
+        SELECT (finished_at - $2) / $3 AS step, count(*)
+        FROM kinds CROSS JOIN job
+        WHERE job.state = 'succeeded' AND job.kind = kinds.kind AND job.finished_at >= $2
+        GROUP BY 1
+        UNION ALL
+        SELECT (finished_at - $2) / $3 AS step, count(*)
+        FROM job
+        WHERE state IN ('failed', 'cancelled') AND id > $1 AND finished_at >= $2
+        GROUP BY 1";
+    on!(tx, conn => sqlx::query_as(SQL)
+        .bind(after.to_string())
+        .bind(start.millis())
+        .bind(step)
+        .fetch_all(conn))
+}
+
+/// Returns the end and the length, in milliseconds, of up to `limit` jobs of `kind` that ended well since `since`, newest first.
+pub(crate) async fn list_ends(
+    tx: &mut Tx,
+    kind: &str,
+    since: Timestamp,
+    limit: i64,
+) -> Result<Vec<(i64, i64)>, Error> {
     const SQL: &str = "
         SELECT finished_at, finished_at - started_at
         FROM job
@@ -42,7 +67,7 @@ pub(crate) async fn list_ends(tx: &mut Tx, kind: &str, since: Timestamp) -> Resu
     on!(tx, conn => sqlx::query_as(SQL)
         .bind(kind)
         .bind(since.millis())
-        .bind(MAX_ENDS)
+        .bind(limit)
         .fetch_all(conn))
 }
 
@@ -91,23 +116,14 @@ pub(crate) struct HeldRow {
 
 /// Returns up to `limit` locks that running jobs have, by name, and how many jobs wait in their lines.
 pub(crate) async fn list_held(tx: &mut Tx, limit: i64) -> Result<Vec<HeldRow>, Error> {
+    // SQLite keeps to this order of a cross join: those who run first, not all locks.
     const SQL: &str = "
         SELECT l.name, l.job_id, j.kind, j.package_name, j.package_version, j.started_at,
                (SELECT count(*) FROM job_lock w JOIN job q ON q.id = w.job_id
                 WHERE w.name = l.name AND coalesce(q.state = 'queued', FALSE)) AS waiting
-        FROM job j JOIN job_lock l ON l.job_id = j.id
-        WHERE j.state = 'running'
+        FROM job j CROSS JOIN job_lock l
+        WHERE j.state = 'running' AND l.job_id = j.id
         ORDER BY l.name
         LIMIT $1";
     on!(tx, conn => sqlx::query_as(SQL).bind(limit).fetch_all(conn))
-}
-
-/// Returns the ids of up to `limit` jobs that wait, in the order in which they would start.
-pub(crate) async fn list_waiting(tx: &mut Tx, limit: i64) -> Result<Vec<String>, Error> {
-    const SQL: &str = "
-        SELECT id FROM job
-        WHERE state = 'queued'
-        ORDER BY priority DESC, id
-        LIMIT $1";
-    on!(tx, conn => sqlx::query_scalar(SQL).bind(limit).fetch_all(conn))
 }

@@ -1,9 +1,14 @@
 //! Why a job waits: the facts, at the moment of the question.
 
+use std::collections::HashMap;
+
 use docket_db::{Error, Tx, on};
 
-use super::jobs::{JobRow, job_columns};
-use crate::{Job, worker::Lane};
+use super::{
+    jobs::{JobRow, job_columns},
+    over_ids, to_id_list,
+};
+use crate::{Job, JobId, worker::Lane};
 
 /// How many of the newest jobs of a kind tell how long one takes.
 const SAMPLE: i64 = 25;
@@ -54,17 +59,89 @@ pub(crate) async fn count_ahead(tx: &mut Tx, lane: Lane, job: &Job) -> Result<i6
         .fetch_one(conn))
 }
 
-/// Counts the jobs that run: those of `lane`, and those of `kind`.
-pub(crate) async fn count_running(tx: &mut Tx, lane: Lane, kind: &str) -> Result<(i64, i64), Error> {
-    const SQL: &str = "
-        SELECT coalesce(sum(CASE WHEN priority BETWEEN $1 AND $2 THEN 1 ELSE 0 END), 0),
-               coalesce(sum(CASE WHEN kind = $3 THEN 1 ELSE 0 END), 0)
-        FROM job WHERE state = 'running'";
-    on!(tx, conn => sqlx::query_as(SQL)
-        .bind(lane.priorities().start())
-        .bind(lane.priorities().end())
-        .bind(kind)
-        .fetch_one(conn))
+/// Counts the jobs that run, by priority and kind.
+pub(crate) async fn count_running(tx: &mut Tx) -> Result<Vec<(i64, String, i64)>, Error> {
+    const SQL: &str =
+        "SELECT priority, kind, count(*) FROM job WHERE state = 'running' GROUP BY priority, kind";
+    on!(tx, conn => sqlx::query_as(SQL).fetch_all(conn))
+}
+
+/// A job that waits, and on what it is parked.
+pub(crate) struct Waiting {
+    pub(crate) job: Job,
+    pub(crate) parked_on: Option<String>,
+}
+
+impl Waiting {
+    /// Whether it counts in the lines of its locks: it could run if those were free.
+    pub(crate) fn is_in_line(&self) -> bool {
+        let parked_on = self.parked_on.as_deref();
+        parked_on.is_none_or(|thing| thing.starts_with("lock/"))
+    }
+}
+
+/// Returns up to `limit` jobs that wait, in the order in which they would start.
+pub(crate) async fn list_waiting(tx: &mut Tx, limit: i64) -> Result<Vec<Waiting>, Error> {
+    // The first condition is that of an index.
+    const SQL: &str = concat!(
+        "SELECT ",
+        job_columns!(),
+        ", parked_on FROM job WHERE state IN ('queued', 'running') AND state = 'queued' ORDER BY priority DESC, id LIMIT $1"
+    );
+    #[derive(sqlx::FromRow)]
+    struct Row {
+        #[sqlx(flatten)]
+        job: JobRow,
+        parked_on: Option<String>,
+    }
+    let rows: Vec<Row> = on!(tx, conn => sqlx::query_as(SQL).bind(limit).fetch_all(conn))?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Waiting {
+                job: row.job.into_job()?,
+                parked_on: row.parked_on,
+            })
+        })
+        .collect()
+}
+
+/// Returns the locks that each of these jobs needs, by job and name.
+pub(crate) async fn list_locks_of(tx: &mut Tx, jobs: &[JobId]) -> Result<Vec<(JobId, String)>, Error> {
+    let sql = over_ids!(
+        tx,
+        "SELECT l.job_id, l.name FROM",
+        "JOIN job_lock l ON l.job_id = list.id ORDER BY l.job_id, l.name"
+    );
+    let list = to_id_list(tx, jobs);
+    let rows: Vec<(String, String)> = on!(tx, conn => sqlx::query_as(sql).bind(list).fetch_all(conn))?;
+    rows.into_iter()
+        .map(|(id, name)| {
+            Ok((
+                id.parse().map_err(Error::corrupt("job_lock", "job_id", &id))?,
+                name,
+            ))
+        })
+        .collect()
+}
+
+/// Returns the jobs that have locks, by lock. They are few: no more than there are slots.
+pub(crate) async fn list_holders(tx: &mut Tx) -> Result<HashMap<String, Job>, Error> {
+    // SQLite keeps to this order of a cross join: those who run first, not all locks.
+    const SQL: &str = concat!(
+        "SELECT name, ",
+        job_columns!(),
+        " FROM job CROSS JOIN job_lock WHERE job.state = 'running' AND job_lock.job_id = job.id"
+    );
+    #[derive(sqlx::FromRow)]
+    struct Row {
+        name: String,
+        #[sqlx(flatten)]
+        job: JobRow,
+    }
+    let rows: Vec<Row> = on!(tx, conn => sqlx::query_as(SQL).fetch_all(conn))?;
+    rows.into_iter()
+        .map(|row| Ok((row.name, row.job.into_job()?)))
+        .collect()
 }
 
 /// Returns how long jobs of `kind` run, in milliseconds: the median of the newest that ended well.
