@@ -117,3 +117,58 @@ pub(crate) async fn set_priority(tx: &mut Tx, id: JobId, priority: i64) -> Resul
     )?;
     Ok(touched == 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use docket_db::Db;
+    use docket_test_support::on_both_databases;
+
+    use super::*;
+    use crate::{
+        Cancel, Clock, Jobs, NewJob, TABLES,
+        decide::Ending,
+        store::{claim, claim::Taking, ends, ends::End},
+    };
+
+    on_both_databases! {
+        /// Whoever ends a job has its row and then waits for its turn to schedule: a cancellation that waits for the row stands in nobody's way.
+        async fn a_cancellation_waits_for_an_end_that_is_under_way(db: TestDb) {
+            db.migrate(&[TABLES]).await;
+            let jobs = Jobs::new(db.db.clone(), Clock::system());
+            let now = jobs.clock().now();
+            let mut tx = jobs.db().write().await.unwrap();
+            let new = NewJob::new("publish", "{}".to_owned(), "a job".to_owned());
+            let id = jobs.enqueue(&mut tx, &new).await.unwrap().job;
+            let taking = Taking { worker: "w", now, lease_until: now.plus_millis(60_000) };
+            claim::take(&mut tx, &[id], taking).await.unwrap();
+            tx.commit().await.unwrap();
+
+            let mut ending = jobs.db().write().await.unwrap();
+            let end = End { id, attempt: 1, ending: Ending::Succeeded, lines: Vec::new() };
+            assert_eq!(ends::apply(&mut ending, &[end], now).await.unwrap(), [id]);
+            let cancelling = tokio::spawn({
+                let jobs = jobs.clone();
+                async move { jobs.cancel(id, "somebody").await }
+            });
+            somebody_waits(jobs.db()).await;
+            claim::serialise(&mut ending).await.unwrap();
+            ending.commit().await.unwrap();
+            assert_eq!(cancelling.await.unwrap().unwrap(), Cancel::WasOver(JobState::Succeeded));
+        }
+    }
+
+    /// Waits until PostgreSQL says that some connection waits for a lock. On SQLite there is one writer, and nothing to be seen.
+    async fn somebody_waits(db: &Db) {
+        const SQL: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while db.is_postgres() {
+            let mut tx = db.read().await.unwrap();
+            let waiting: i64 = on!(&mut tx, conn => sqlx::query_scalar(SQL).fetch_one(conn)).unwrap();
+            if waiting > 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
