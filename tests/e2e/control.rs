@@ -44,7 +44,7 @@ fn a_paused_kind_says_why_it_waits_and_runs_once_it_is_resumed() {
     registry
         .docket(&["job", "why", &job])
         .expect_code(0)
-        .expect("Jobs of kind publish are paused since ")
+        .expect("Jobs of kind publish have been paused since ")
         .expect(" by trustee by the registry's token.");
     registry
         .docket(&[
@@ -67,7 +67,7 @@ fn a_paused_kind_says_why_it_waits_and_runs_once_it_is_resumed() {
         request.header("accept", "text/html")
     });
     assert!(
-        page.text().contains("Jobs of kind publish are paused since "),
+        page.text().contains("Jobs of kind publish have been paused since "),
         "{}",
         page.text()
     );
