@@ -256,13 +256,13 @@ await play({
     await ask("rerun", { id });
     // Somebody looks at the page again.
     await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
-    // It waits, or a worker has it already.
-    await until("that it goes on", async () => (await state(page)) !== "failed");
-    assertEqual(await page.textContent("#end"), "");
     await ask("start");
+    await until("that it goes on", async () => (await state(page)) !== "failed");
+    await until("that no end is told", async () => (await page.textContent("#end")) === "");
+    await page.keyboard.press("G");
     await ask("step", { name: "Fetch the source" });
     await ask("line", { text: "once more" });
-    await until("the new line", async () => (await messages(page)).includes("once more"));
+    await seen(page, "once more");
     await until("that it runs", async () => (await state(page)) === "running");
     await ask("end");
     await until("the end", async () => (await page.textContent("#end")).startsWith("This job has succeeded"));

@@ -62,6 +62,7 @@ function readHead(head) {
 
 let headTimer = 0;
 let isHeadAsked = false;
+let headNumber = 0;
 
 async function refreshHead() {
   clearTimeout(headTimer);
@@ -70,10 +71,14 @@ async function refreshHead() {
     headTimer = setTimeout(refreshHead, 30_000);
     return;
   }
+  headNumber += 1;
+  const number = headNumber;
   try {
     const answer = await fetch(`/logs/${job}/head`);
+    const text = await answer.text();
+    // An answer that was overtaken tells of the past.
+    if (number !== headNumber) return;
     if (answer.ok) {
-      const text = await answer.text();
       const head = new DOMParser().parseFromString(text, "text/html").querySelector("#head");
       const before = $("#head").dataset.state;
       const wasFinished = known.isFinished;
