@@ -67,7 +67,8 @@ fn a_paused_kind_says_why_it_waits_and_runs_once_it_is_resumed() {
         request.header("accept", "text/html")
     });
     assert!(
-        page.text().contains("Jobs of kind publish have been paused since "),
+        page.text()
+            .contains("Jobs of kind publish have been paused since "),
         "{}",
         page.text()
     );
@@ -81,7 +82,7 @@ fn a_paused_kind_says_why_it_waits_and_runs_once_it_is_resumed() {
         .expect("It has ended well.");
     as_trustee(&registry, &["pause", "publsh"])
         .expect_code(1)
-        .expect("there are publish, unpublish, transfer");
+        .expect("there are publish, publish-check, unpublish, transfer");
 }
 
 #[test]
