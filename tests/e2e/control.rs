@@ -67,7 +67,8 @@ fn a_paused_kind_says_why_it_waits_and_runs_once_it_is_resumed() {
         request.header("accept", "text/html")
     });
     assert!(
-        page.text().contains("Jobs of kind publish have been paused since "),
+        page.text()
+            .contains("Jobs of kind publish have been paused since "),
         "{}",
         page.text()
     );
