@@ -2,17 +2,15 @@
 //!
 //! `cargo bench --bench publish`. Packages are published one after another; the steps are read off the job log's times.
 
-use std::{
-    fs,
-    io::{BufRead, BufReader},
-    path::Path,
-    process::{Child, Command, Stdio},
-    time::Instant,
-};
+#[path = "harness/docketd.rs"]
+mod docketd;
+
+use std::{fs, path::Path, process::Command, time::Instant};
 
 use anyhow::{Context, ensure};
 use docket_client::{Client, Event, Level};
 use docket_core::operation::Publish;
+use docketd::Docketd;
 
 const PACKAGES: usize = 20;
 
@@ -29,16 +27,6 @@ const STEPS: [(&str, &str); 9] = [
     ("store, record, commit to git", "Successfully uploaded"),
 ];
 
-/// The server under measurement; it ends with the benchmark.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 fn main() -> anyhow::Result<()> {
     tokio::runtime::Runtime::new()?.block_on(measure())
 }
@@ -49,8 +37,8 @@ async fn measure() -> anyhow::Result<()> {
     for number in 0..=PACKAGES {
         write_package(folder, number)?;
     }
-    let (_server, url) = start(folder)?;
-    let client = Client::new(&url)?;
+    let server = Docketd::start(folder, "")?;
+    let client = Client::new(&server.url)?;
     let mut totals = Vec::new();
     let mut steps = vec![Vec::new(); STEPS.len() + 1];
     // The first one warms up caches and is not counted.
@@ -152,40 +140,4 @@ fn git(folder: &Path, arguments: &[&str]) -> anyhow::Result<()> {
     let status = Command::new("git").current_dir(folder).args(arguments).status()?;
     ensure!(status.success(), "git {arguments:?} failed");
     Ok(())
-}
-
-/// Starts the server with the stand-in as its only compiler, and waits for its address.
-fn start(folder: &Path) -> anyhow::Result<(Server, String)> {
-    let compilers = folder.join("compilers");
-    fs::create_dir(&compilers)?;
-    fs::copy(env!("CARGO_BIN_EXE_docketd"), compilers.join("purs"))?;
-    let config = format!(
-        "[sources]\ngithub_url = \"file://{}\"\n[compilers]\npath = [\"{}\"]\n",
-        folder.join("git").display(),
-        compilers.display()
-    );
-    fs::write(folder.join("docket.toml"), config)?;
-    let mut child = Command::new(env!("CARGO_BIN_EXE_docketd"))
-        .args([
-            "--config",
-            "docket.toml",
-            "--data",
-            "data",
-            "--listen",
-            "127.0.0.1:0",
-        ])
-        .current_dir(folder)
-        .env("RUST_LOG", "warn")
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let stdout = child.stdout.take().expect("standard output is piped");
-    let server = Server(child);
-    let line = BufReader::new(stdout)
-        .lines()
-        .next()
-        .context("the server says where it listens")??;
-    let url = line
-        .strip_prefix("docketd listening on ")
-        .context("the ready line")?;
-    Ok((server, url.to_owned()))
 }

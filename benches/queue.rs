@@ -48,7 +48,7 @@ async fn measure() -> anyhow::Result<()> {
         let jobs = choice::open(&url).await?;
         println!("{}", jobs::database(&jobs));
         if chosen(&FIGURES, "end-to-end") {
-            for slots in [16, 128, 512] {
+            for slots in [16, 128, 512, 2048] {
                 end_to_end::measure(&jobs, slots).await?;
             }
         }

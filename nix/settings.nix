@@ -71,6 +71,7 @@ in
   operations = {
     unpublish_hours = option int (48) "Hours after its publication for which owners can unpublish a version. Default: `48`.";
     trustee_unpublish_hours = option int (720) "The same for trustees. Default: trustees can at any time.";
+    keep_checks_hours = option int (168) "Hours for which what `docket publish --dry-run` found is kept, so that publishing the same is done at once; 0 keeps nothing. Default: `168`.";
     raw_signatures = option bool (true) "Whether the signatures of released clients are taken, which do not say for which registry and until when they are meant. Default: `true`.";
   };
 

@@ -33,6 +33,8 @@ pub(crate) const MAX_BODY_BYTES: usize = 1024 * 1024;
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(exact(routes!(publish::publish)))
+        // Not in registry.md.
+        .routes(exact(routes!(publish::check)))
         .routes(exact(routes!(signed::unpublish)))
         .routes(exact(routes!(signed::transfer)))
         .routes(exact(routes!(package_sets::package_sets, packages::package_sets)))

@@ -140,6 +140,36 @@ fn a_package_that_is_as_it_should_be_is_asked_for() {
 }
 
 #[test]
+fn a_dry_run_asks_for_nothing_else() {
+    let author = Author::new();
+    author.push();
+    author
+        .server
+        .answers("POST /api/v1/publish/check", 200, &json!({ "jobId": "job-1" }));
+    let said = author.publish(&["--dry-run"]).expect_code(0);
+    assert!(
+        said.out.ends_with("this was a dry run: nothing was published\n"),
+        "{}",
+        said.out
+    );
+    assert_eq!(author.server.posted().line, "POST /api/v1/publish/check");
+    author
+        .server
+        .answers("POST /api/v1/publish/check", 404, &json!({}));
+    author
+        .publish(&["--dry-run"])
+        .expect_code(1)
+        .explains("this registry knows no dry runs");
+    assert!(
+        author
+            .server
+            .requests("POST")
+            .iter()
+            .all(|request| request.line.ends_with("/check"))
+    );
+}
+
+#[test]
 fn all_that_the_registry_would_refuse_it_for_is_said_at_once() {
     let author = Author::new();
     author.manifest(&json!({ "license": "BSD-3-Clause", "dependencies": { "nothing": ">=1.0.0 <2.0.0" } }));

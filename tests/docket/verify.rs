@@ -124,7 +124,7 @@ fn what_is_as_it_should_be_is_said_in_one_line() {
     let summary: Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!(
         summary,
-        json!({ "packages": 1, "packageSets": 0, "tarballs": 1, "bytes": 22, "findings": 0 })
+        json!({ "packages": 1, "packageSets": 0, "tarballs": 1, "bytes": 22, "absentTarballs": 0, "findings": 0 })
     );
 }
 
@@ -257,4 +257,27 @@ fn a_registry_that_has_no_time_has_no_wrong_tarball() {
     let said = registry.verify(&["slug"]).expect_code(1);
     assert_eq!(said.out, "", "nothing was found out");
     said.explains("503");
+}
+
+#[test]
+fn tarballs_that_were_never_imported_are_counted_apart() {
+    let registry = Registry::start();
+    let problem =
+        json!({ "type": "/docs/problems#tarball-missing", "title": "Tarball missing", "status": 404 });
+    let head = "content-type: application/problem+json\r\n";
+    registry
+        .server
+        .answers_with("GET /slug/1.2.0.tar.gz", 404, head, &problem);
+    registry
+        .verify(&["--all"])
+        .expect_code(1)
+        .explains("looked at 1 packages, 1 package sets, 0 tarballs (0 bytes)")
+        .explains("1 tarballs are not on this server")
+        .explains("docketd import --tarballs");
+    let said = registry.verify(&["--all", "--json"]).expect_code(1);
+    let summary: Value = serde_json::from_str(said.out.lines().last().unwrap()).unwrap();
+    assert_eq!(
+        (&summary["absentTarballs"], &summary["findings"]),
+        (&json!(1), &json!(1))
+    );
 }

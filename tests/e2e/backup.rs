@@ -217,6 +217,75 @@ fn a_backup_of_a_registry_at_work_restores_the_same_registry() {
     wait_for_end(&registry, &jobs[2]);
 }
 
+/// Publishes versions of `demo`, of which one after the other goes into a package set or is taken back, until `done`.
+fn publish_and_take_back(registry: &Registry, done: &AtomicBool) -> usize {
+    let token = registry.path("token");
+    let token = token.to_str().unwrap();
+    let repository = demo(registry);
+    let mut rounds = 1;
+    while !done.load(Ordering::Relaxed) {
+        let version = format!("1.{rounds}.0");
+        let tag = format!("v{version}");
+        repository
+            .commit(&[("purs.json", &purs_json(&version, &tag))])
+            .tag(&tag)
+            .push();
+        registry
+            .docket(&["publish", "--no-check", repository.work().to_str().unwrap()])
+            .expect_code(0);
+        let version = format!("demo@{version}");
+        let then = if rounds % 2 == 1 {
+            vec!["package-set", "update", &version, "--token-file", token]
+        } else {
+            vec![
+                "unpublish",
+                &version,
+                "--reason",
+                "a test",
+                "--yes",
+                "--token-file",
+                token,
+            ]
+        };
+        registry.docket(&then).expect_code(0);
+        rounds += 1;
+    }
+    rounds
+}
+
+/// Whatever begins or ends while a backup is made, it restores a registry in which everything fits together.
+#[test]
+fn backups_amid_publishes_unpublishes_and_package_sets_are_whole() {
+    let configuration =
+        CONFIGURATION.replace("concurrency = 2", "concurrency = 2\nbackground_concurrency = 1");
+    let registry = Registry::start_with(&configuration, |dir| fs::write(dir.join("token"), TOKEN).unwrap());
+    let done = AtomicBool::new(false);
+    let backups = thread::scope(|scope| {
+        let changes = scope.spawn(|| publish_and_take_back(&registry, &done));
+        let mut backups = Vec::new();
+        // Until each kind of change has happened between the first and the last.
+        while backups.len() < 3 || get(&registry.url("/api/v1/package-sets/1.2.0")).status != 200 {
+            let backup = registry.path(&format!("backup-{}.tar.gz", backups.len()));
+            run(registry.docketd().arg("backup").arg(&backup)).expect_code(0);
+            backups.push(backup);
+            assert!(!changes.is_finished(), "the changes go on");
+        }
+        done.store(true, Ordering::Relaxed);
+        assert!(changes.join().unwrap() > 2);
+        backups
+    });
+    for (number, backup) in backups.iter().enumerate().rev().take(6) {
+        let target = Target::beside(&registry, (number == backups.len() - 1).then(new_database));
+        target.restore(backup);
+        run(target.docketd().arg("doctor")).expect_code(0);
+        let files = export(target.docketd());
+        assert!(
+            files.contains_key("registry/metadata/demo.json") || number == 0,
+            "{backup:?}"
+        );
+    }
+}
+
 /// Through pipes, out of a bucket and into a folder.
 #[test]
 fn a_backup_goes_through_pipes_and_from_a_bucket_to_a_folder() {

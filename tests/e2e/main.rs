@@ -14,6 +14,7 @@ mod control;
 mod crash;
 mod crowd;
 mod demo;
+mod dry_run;
 mod fixture;
 mod gate;
 mod git;

@@ -19,7 +19,7 @@ use docket_jobs::worker::Handler;
 use docket_jobs::{Failure, NewJob, Run};
 use serde::{Deserialize, Serialize};
 
-use crate::outcome::PublishError;
+use crate::outcome::JobError;
 use crate::publish::Plan;
 use crate::rejection::Rejection;
 use crate::state::WorkerState;
@@ -104,14 +104,12 @@ pub(crate) async fn follow(
     Ok(format!("Documentation follows by itself: {page}."))
 }
 
-/// Publishes the documentation of a version that was published before without it. Returns what to tell, or nothing when there is
-/// nothing to do.
-pub(crate) async fn catch_up(
+/// Returns the plan to document a version with that was published before without its documentation; nothing where that is not so.
+pub(crate) async fn find_missing(
     state: &WorkerState,
-    run: &Run,
     manifest: &Manifest,
-    plan: impl Future<Output = Result<Plan, PublishError>>,
-) -> Result<Option<String>, PublishError> {
+    plan: impl Future<Output = Result<Plan, JobError>>,
+) -> Result<Option<Plan>, JobError> {
     let Some(pursuit) = &state.pursuit else {
         return Ok(None);
     };
@@ -119,17 +117,24 @@ pub(crate) async fn catch_up(
         return Ok(None);
     }
     let plan = plan.await?;
-    if plan.compiler.version < SINCE {
-        return Ok(None);
-    }
-    let mut tx = run.begin().await?;
-    let told = follow(&mut tx, state, run, manifest, &plan).await?;
-    tx.commit().await?;
-    run.jobs().wake_workers();
-    Ok(Some(told))
+    Ok((plan.compiler.version >= SINCE).then_some(plan))
 }
 
-async fn document(state: &WorkerState, pursuit: &Pursuit, run: &Run) -> Result<(), PublishError> {
+/// Enqueues the documentation of such a version. Returns what to tell.
+pub(crate) async fn catch_up(
+    state: &WorkerState,
+    run: &Run,
+    manifest: &Manifest,
+    plan: &Plan,
+) -> Result<String, JobError> {
+    let mut tx = run.begin().await?;
+    let told = follow(&mut tx, state, run, manifest, plan).await?;
+    tx.commit().await?;
+    run.jobs().wake_workers();
+    Ok(told)
+}
+
+async fn document(state: &WorkerState, pursuit: &Pursuit, run: &Run) -> Result<(), JobError> {
     let job = &run.job;
     let read = || -> Option<(PackageName, Version, Payload)> {
         let name = job.package_name.as_deref()?.parse().ok()?;
@@ -158,7 +163,7 @@ async fn document(state: &WorkerState, pursuit: &Pursuit, run: &Run) -> Result<(
         known: state.compilers.versions(),
     })?;
     crate::publish::describe(state, run, compiler);
-    let work = work_dir::make(&state.work_dir).map_err(PublishError::local("make a work directory"))?;
+    let work = work_dir::make(&state.work_dir).map_err(JobError::local("make a work directory"))?;
     let version_built = build::Published {
         manifest: &manifest,
         entry: &entry,

@@ -1,16 +1,16 @@
-//! Removing blobs that nothing names: what publishes and imports that failed have stored, tarballs whose removal failed, and archived logs that
-//! are not kept any more.
+//! Removing blobs that nothing names: what publishes and imports that failed have stored, tarballs whose removal failed, and archived logs and
+//! results of dry runs that are not kept any more.
 //!
 //! The task `clean-up` does this once a day, `docketd prune` by hand. Why it takes nothing that anybody needs, or is about to need, is told in [`docket_index::blobs`].
 
 use docket_core::digest::Sha256;
 use docket_core::time::Timestamp;
 use docket_db::Tx;
-use docket_index::blobs;
+use docket_index::{blobs, checks};
 use docket_jobs::{Jobs, archive_storage};
 use docket_storage::{Listed, Storage};
 
-use crate::outcome::PublishError;
+use crate::outcome::JobError;
 use crate::publish::STORAGE;
 
 /// How long blobs are left alone after they were stored, in milliseconds. Most of them are about to be named; and a process of an older
@@ -36,6 +36,8 @@ pub enum Owner {
     Registry,
     /// Archived logs.
     Logs,
+    /// What dry runs keep.
+    Checks,
 }
 
 impl Owner {
@@ -43,6 +45,7 @@ impl Owner {
         match self {
             Self::Registry => storage.clone(),
             Self::Logs => archive_storage(storage),
+            Self::Checks => checks::storage(storage),
         }
     }
 
@@ -51,6 +54,8 @@ impl Owner {
         match self {
             Self::Registry => blobs::has_rows(tx).await,
             Self::Logs => jobs.has_archive(tx).await,
+            // None is ever imported or restored, so what nothing names is garbage even when there is nothing else.
+            Self::Checks => Ok(true),
         }
     }
 
@@ -58,6 +63,7 @@ impl Owner {
         match self {
             Self::Registry => blobs::is_named(tx, digest).await,
             Self::Logs => jobs.names_archived(tx, digest).await,
+            Self::Checks => checks::is_named(tx, digest).await,
         }
     }
 }
@@ -66,7 +72,7 @@ impl Owner {
 ///
 /// # Errors
 /// When database or storage fails.
-pub async fn remove_unnamed(jobs: &Jobs, storage: &Storage, owner: Owner) -> Result<Removed, PublishError> {
+pub async fn remove_unnamed(jobs: &Jobs, storage: &Storage, owner: Owner) -> Result<Removed, JobError> {
     let mut tx = jobs.db().write().await?;
     blobs::prune(&mut tx, jobs.clock().now()).await?;
     tx.commit().await?;
@@ -87,7 +93,7 @@ pub async fn remove_unnamed(jobs: &Jobs, storage: &Storage, owner: Owner) -> Res
 ///
 /// # Errors
 /// When database or storage fails.
-pub async fn list_unnamed(jobs: &Jobs, storage: &Storage, owner: Owner) -> Result<Vec<Listed>, PublishError> {
+pub async fn list_unnamed(jobs: &Jobs, storage: &Storage, owner: Owner) -> Result<Vec<Listed>, JobError> {
     let (mut found, mut pages) = (Vec::new(), Pages::new(jobs, storage, owner));
     while let Some(unnamed) = pages.next().await? {
         found.extend(unnamed);
@@ -116,7 +122,7 @@ impl<'a> Pages<'a> {
     }
 
     /// Returns those blobs of the next page that are old and that nothing names now; `None` at the end.
-    async fn next(&mut self) -> Result<Option<Vec<Listed>>, PublishError> {
+    async fn next(&mut self) -> Result<Option<Vec<Listed>>, JobError> {
         if self.ended {
             return Ok(None);
         }
@@ -127,7 +133,7 @@ impl<'a> Pages<'a> {
             return Ok(None);
         }
         let page = self.storage.list(self.after, PAGE).await;
-        let page = page.map_err(PublishError::unavailable(STORAGE))?;
+        let page = page.map_err(JobError::unavailable(STORAGE))?;
         self.after = page.last().map(|last| last.digest);
         self.ended = page.len() < PAGE;
         find_unnamed(self.jobs, self.owner, &page).await.map(Some)
@@ -135,7 +141,7 @@ impl<'a> Pages<'a> {
 }
 
 /// Those of `page` that are old and that nothing names now.
-async fn find_unnamed(jobs: &Jobs, owner: Owner, page: &[Listed]) -> Result<Vec<Listed>, PublishError> {
+async fn find_unnamed(jobs: &Jobs, owner: Owner, page: &[Listed]) -> Result<Vec<Listed>, JobError> {
     let young = jobs.clock().now().plus_millis(-YOUNG_MILLIS);
     let stored_at = |blob: &Listed| Timestamp::from_millis(blob.stored_at.timestamp_millis());
     let mut unnamed = Vec::new();
@@ -151,7 +157,7 @@ async fn find_unnamed(jobs: &Jobs, owner: Owner, page: &[Listed]) -> Result<Vec<
 /// Removes a blob, unless it is or may soon be named after all.
 ///
 /// Nothing of this needs the fence of an attempt: a blob is condemned by one at a time, whoever that is.
-async fn remove(storage: &Storage, jobs: &Jobs, owner: Owner, digest: Sha256) -> Result<bool, PublishError> {
+async fn remove(storage: &Storage, jobs: &Jobs, owner: Owner, digest: Sha256) -> Result<bool, JobError> {
     let at = jobs.clock().now();
     let mut tx = jobs.db().write().await?;
     if !blobs::condemn(&mut tx, digest, at).await? {
@@ -165,7 +171,7 @@ async fn remove(storage: &Storage, jobs: &Jobs, owner: Owner, digest: Sha256) ->
     if !named {
         // When this fails the store may still do it later, so the blob stays condemned for a while.
         let done = storage.remove(digest).await;
-        done.map_err(PublishError::unavailable(STORAGE))?;
+        done.map_err(JobError::unavailable(STORAGE))?;
     }
     let mut tx = jobs.db().write().await?;
     blobs::release(&mut tx, digest, at).await?;

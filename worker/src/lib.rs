@@ -36,6 +36,7 @@ pub use state::WorkerState;
 pub fn handlers(state: &WorkerState) -> Vec<docket_jobs::worker::Handler> {
     let mut handlers = vec![
         publish::handler(state.clone()),
+        publish::dry_run::handler(state.clone()),
         unpublish::handler(state.clone()),
         transfer::handler(state.clone()),
         package_set::handler(state.clone()),
@@ -62,6 +63,7 @@ pub fn own_kinds() -> Vec<&'static str> {
 pub fn kinds() -> Vec<&'static str> {
     let mut kinds = vec![
         publish::KIND,
+        publish::dry_run::KIND,
         unpublish::KIND,
         transfer::KIND,
         package_set::KIND,

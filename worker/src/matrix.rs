@@ -16,7 +16,7 @@ use docket_jobs::worker::Handler;
 use docket_jobs::{Failure, NewJob, Run};
 use std::collections::BTreeMap;
 
-use crate::outcome::PublishError;
+use crate::outcome::JobError;
 use crate::publish::{Installed, REGISTRY, install};
 use crate::purs::Purs;
 use crate::rejection::Rejection;
@@ -126,12 +126,12 @@ async fn run(state: &WorkerState, run: &Run) -> Result<(), Failure> {
                 .notice(format!("{name}@{version} compiles with purs {compiler}."));
             Ok(())
         }
-        Err(PublishError::Rejected(rejection)) => {
+        Err(JobError::Rejected(rejection)) => {
             if says_something_of_the_version(&rejection) {
                 let error = rejection.to_string().chars().take(ERROR_CHARS).collect();
                 record(state, run, &trial, Outcome::Fails, Some(error)).await?;
             }
-            Err(PublishError::Rejected(rejection).into())
+            Err(JobError::Rejected(rejection).into())
         }
         Err(error) => Err(error.into()),
     }
@@ -145,13 +145,13 @@ fn says_something_of_the_version(rejection: &Rejection) -> bool {
     )
 }
 
-async fn build(state: &WorkerState, run: &Run, trial: &Trial) -> Result<(), PublishError> {
+async fn build(state: &WorkerState, run: &Run, trial: &Trial) -> Result<(), JobError> {
     let compiler = state.compilers.find_version(trial.compiler);
     let compiler = compiler.ok_or_else(|| Rejection::CompilerNotSupported {
         requested: trial.compiler,
         known: state.compilers.versions(),
     })?;
-    let work = work_dir::make(&state.work_dir).map_err(PublishError::local("make a work directory"))?;
+    let work = work_dir::make(&state.work_dir).map_err(JobError::local("make a work directory"))?;
     let mut versions = trial.plan.clone();
     versions.insert(trial.name.clone(), trial.version);
     run.log.step("Install the dependencies");
@@ -187,7 +187,7 @@ async fn record(
     };
     let mut tx = run.begin().await?;
     if !docket_index::record_build(&mut tx, &build).await? {
-        return Err(PublishError::Rejected(Rejection::DependencyNotPublished {
+        return Err(JobError::Rejected(Rejection::DependencyNotPublished {
             name: trial.name.clone(),
             version: trial.version,
         })

@@ -1,4 +1,4 @@
-//! How a publish can stop, told apart by whose turn it is.
+//! How a job can stop, told apart by whose turn it is.
 
 use std::error::Error;
 
@@ -17,9 +17,9 @@ const DISK_FULL: &str = "disk-full";
 /// The codes of jobs that ended through no fault of whoever asked: the same may succeed on another day.
 pub(crate) const OURS: [&str; 3] = [DISK_FULL, "livelocked", "unavailable"];
 
-/// Why a publish job stopped.
+/// Why a job stopped.
 #[derive(Debug, thiserror::Error)]
-pub enum PublishError {
+pub enum JobError {
     /// The author's turn: the job fails and shows [`Rejection::code`].
     #[error(transparent)]
     Rejected(#[from] Rejection),
@@ -46,8 +46,8 @@ pub enum PublishError {
     Stopped(#[from] Failure),
 }
 
-impl PublishError {
-    /// Makes [`PublishError::Local`], for use with `map_err`.
+impl JobError {
+    /// Makes [`JobError::Local`], for use with `map_err`.
     pub(crate) fn local<E: Into<BoxError>>(doing: &'static str) -> impl FnOnce(E) -> Self {
         move |cause| Self::Local {
             doing,
@@ -55,7 +55,7 @@ impl PublishError {
         }
     }
 
-    /// Makes [`PublishError::Unavailable`], for use with `map_err`.
+    /// Makes [`JobError::Unavailable`], for use with `map_err`.
     pub(crate) fn unavailable<E: Into<BoxError>>(service: &'static str) -> impl FnOnce(E) -> Self {
         move |cause| Self::Unavailable {
             service,
@@ -64,7 +64,7 @@ impl PublishError {
     }
 }
 
-impl From<CheckError> for PublishError {
+impl From<CheckError> for JobError {
     fn from(err: CheckError) -> Self {
         match err {
             CheckError::Rejected(rejection) => Self::Rejected(rejection),
@@ -73,13 +73,13 @@ impl From<CheckError> for PublishError {
     }
 }
 
-impl From<docket_db::Error> for PublishError {
+impl From<docket_db::Error> for JobError {
     fn from(err: docket_db::Error) -> Self {
         Self::Stopped(err.into())
     }
 }
 
-impl PublishError {
+impl JobError {
     /// Turns it into what the queue acts on; `last_attempt` is the number of this attempt when no other would follow.
     ///
     /// The texts go to the job log: they name what failed and keep our insides to the operator. Of these only a full
@@ -129,8 +129,8 @@ impl PublishError {
     }
 }
 
-impl From<PublishError> for Failure {
-    fn from(err: PublishError) -> Self {
+impl From<JobError> for Failure {
+    fn from(err: JobError) -> Self {
         err.into_failure(None)
     }
 }
@@ -163,8 +163,8 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_named_and_tried_again_until_the_last_attempt() {
-        let pack = || PublishError::local("pack the package")(full());
-        let store = || PublishError::unavailable("the tarball store")(full());
+        let pack = || JobError::local("pack the package")(full());
+        let store = || JobError::unavailable("the tarball store")(full());
         for (err, expected) in [
             (
                 pack as fn() -> _,
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn another_failure_of_ours_keeps_its_cause_to_the_operator_and_its_end_to_the_queue() {
-        let other = PublishError::local("pack the package")(io::Error::other("secret insides"));
+        let other = JobError::local("pack the package")(io::Error::other("secret insides"));
         let (code, detail) = code_and_detail(other.into_failure(Some(5)));
         assert_eq!(
             (code, detail.as_str()),

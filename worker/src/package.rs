@@ -4,6 +4,7 @@ mod tarball;
 mod unpack;
 
 pub use docket_package::files::{Selection, select};
+pub(crate) use tarball::check_size;
 pub use tarball::{Tarball, pack};
 pub use unpack::{UnpackError, unpack};
 

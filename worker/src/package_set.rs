@@ -21,7 +21,7 @@ use docket_index::{ByJob, MirrorError, Release, ReleaseError};
 use docket_jobs::worker::Handler;
 use docket_jobs::{Failure, Run};
 
-use crate::outcome::PublishError;
+use crate::outcome::JobError;
 use crate::state::WorkerState;
 use blame::{Blamed, Group, Outcome};
 use build::{Build, Tried};
@@ -63,9 +63,9 @@ pub async fn run(state: &WorkerState, run: &Run) -> Result<(), Failure> {
         .map_err(|err| err.into_failure(last_attempt))
 }
 
-async fn release(state: &WorkerState, run: &Run) -> Result<(), PublishError> {
+async fn release(state: &WorkerState, run: &Run) -> Result<(), JobError> {
     let update: PackageSetUpdate = json::decode(&run.job.payload)
-        .map_err(|cause| PublishError::local("read the job's payload")(cause.to_string()))?;
+        .map_err(|cause| JobError::local("read the job's payload")(cause.to_string()))?;
     if let Some(set) = released_before(run).await? {
         run.log.notice(format!(
             "The package set {} was released by an earlier attempt of this job.",
@@ -88,7 +88,7 @@ async fn release(state: &WorkerState, run: &Run) -> Result<(), PublishError> {
     let changes = Changes::between(&start.set, changes.compiler, &wanted);
     let set = changes
         .apply(&start.set, today)
-        .ok_or_else(|| PublishError::local("make a set of what compiled")("nothing is left"))?;
+        .ok_or_else(|| JobError::local("make a set of what compiled")("nothing is left"))?;
     check_result(&set, &start)?;
     run.log.step("Release the set");
     let mirrored = commit(state, run, &start, &set, &changes).await?;
@@ -111,7 +111,7 @@ async fn release(state: &WorkerState, run: &Run) -> Result<(), PublishError> {
 }
 
 /// A run that finds its set released only finishes.
-async fn released_before(run: &Run) -> Result<Option<PackageSet>, PublishError> {
+async fn released_before(run: &Run) -> Result<Option<PackageSet>, JobError> {
     if run.job.attempt == 1 {
         return Ok(None);
     }
@@ -160,7 +160,7 @@ async fn build(
     start: &Start,
     raised: Option<Version>,
     candidates: &[Candidate],
-) -> Result<Group, PublishError> {
+) -> Result<Group, JobError> {
     run.log.step("Install the packages");
     let mut build = Build::prepare(state, run, start, candidates).await?;
     run.log.step("Compile the set as it was");
@@ -238,7 +238,7 @@ fn tell_rejected(run: &Run, candidates: &[Candidate], outcome: &Outcome) -> Stri
 }
 
 /// The new set must be self-contained too. What was checked before and kept by the rules of the candidates always is.
-fn check_result(set: &PackageSet, start: &Start) -> Result<(), PublishError> {
+fn check_result(set: &PackageSet, start: &Start) -> Result<(), JobError> {
     let gaps = checks::find_gaps(&set.packages, &start.dependencies);
     if gaps.is_empty() {
         return Ok(());
@@ -254,7 +254,7 @@ async fn commit(
     start: &Start,
     set: &PackageSet,
     changes: &Changes,
-) -> Result<Option<Result<String, SubdirError>>, PublishError> {
+) -> Result<Option<Result<String, SubdirError>>, JobError> {
     let message = changes.message(set.version);
     let release = Release {
         set,

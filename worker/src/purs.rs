@@ -15,7 +15,7 @@ pub use report::{CompilerMessage, Position, Report};
 
 use crate::compiler::Compiler;
 use crate::disk;
-use crate::outcome::PublishError;
+use crate::outcome::JobError;
 use crate::rejection::Rejection;
 use crate::sandbox::{Invocation, Limits, Output, RunError, Sandbox};
 
@@ -85,7 +85,7 @@ impl Purs<'_> {
     /// # Errors
     ///
     /// A [`Rejection`] when the compiler misbehaves; errors in the modules are [`Graphed::Failed`].
-    pub async fn graph(&self, work_dir: &Path, globs: &[String]) -> Result<Graphed, PublishError> {
+    pub async fn graph(&self, work_dir: &Path, globs: &[String]) -> Result<Graphed, JobError> {
         let output = self.run("graph", work_dir, globs, &[PathBuf::from(".")]).await?;
         if output.exit_code == 0 {
             let graph = ModuleGraph::parse(&output.stdout).ok_or_else(|| self.garbled(&output))?;
@@ -101,13 +101,13 @@ impl Purs<'_> {
     /// # Errors
     ///
     /// [`Rejection::CompileFailed`] with the compiler's errors, or another rejection when the compiler misbehaves;
-    /// [`PublishError::Local`] when it failed on a disk that is full.
+    /// [`JobError::Local`] when it failed on a disk that is full.
     pub async fn compile(
         &self,
         work_dir: &Path,
         globs: &[String],
         read_only: &[PathBuf],
-    ) -> Result<Report, PublishError> {
+    ) -> Result<Report, JobError> {
         match self.try_compile(work_dir, globs, read_only).await? {
             Compiled::Done(report) => Ok(report),
             Compiled::Failed(report) => Err(Rejection::CompileFailed {
@@ -122,18 +122,18 @@ impl Purs<'_> {
     ///
     /// # Errors
     ///
-    /// A rejection when the compiler misbehaves; [`PublishError::Local`] when it failed on a disk that is full.
+    /// A rejection when the compiler misbehaves; [`JobError::Local`] when it failed on a disk that is full.
     pub async fn try_compile(
         &self,
         work_dir: &Path,
         globs: &[String],
         read_only: &[PathBuf],
-    ) -> Result<Compiled, PublishError> {
+    ) -> Result<Compiled, JobError> {
         let compiled = self.run_compile(work_dir, globs, read_only).await;
         match (compiled, disk::full_at(work_dir)) {
             // What a compiler says that could not write is no word about the package.
-            (Err(PublishError::Rejected(_)) | Ok(Compiled::Failed(_)), Some(full)) => {
-                Err(PublishError::local("compile the package")(full))
+            (Err(JobError::Rejected(_)) | Ok(Compiled::Failed(_)), Some(full)) => {
+                Err(JobError::local("compile the package")(full))
             }
             (compiled, _) => compiled,
         }
@@ -144,7 +144,7 @@ impl Purs<'_> {
         work_dir: &Path,
         globs: &[String],
         read_only: &[PathBuf],
-    ) -> Result<Compiled, PublishError> {
+    ) -> Result<Compiled, JobError> {
         let mut output = self.run("compile", work_dir, globs, read_only).await?;
         for _ in 1..ATTEMPTS {
             if !is_known_race(&output) {
@@ -163,20 +163,20 @@ impl Purs<'_> {
     ///
     /// # Errors
     ///
-    /// A rejection when the compiler misbehaves; [`PublishError::Local`] when it failed on a disk that is full.
+    /// A rejection when the compiler misbehaves; [`JobError::Local`] when it failed on a disk that is full.
     pub async fn publish(
         &self,
         checkout: &Path,
         manifest: &str,
         resolutions: &str,
         read_only: &[PathBuf],
-    ) -> Result<Documented, PublishError> {
+    ) -> Result<Documented, JobError> {
         let args = ["publish", "--manifest", manifest, "--resolutions", resolutions];
         let args = args.map(OsString::from).to_vec();
         let output = self.invoke(args, checkout, read_only).await?;
         if output.exit_code != 0 {
             if let Some(full) = disk::full_at(checkout) {
-                return Err(PublishError::local("make the documentation")(full));
+                return Err(JobError::local("make the documentation")(full));
             }
             let said = String::from_utf8_lossy(&output.stderr);
             return Ok(Documented::Failed(said.trim().chars().take(SAID_CHARS).collect()));
@@ -200,7 +200,7 @@ impl Purs<'_> {
         work_dir: &Path,
         globs: &[String],
         read_only: &[PathBuf],
-    ) -> Result<Output, PublishError> {
+    ) -> Result<Output, JobError> {
         let mut args: Vec<OsString> = vec![command.into()];
         args.extend(globs.iter().map(OsString::from));
         args.push("--json-errors".into());
@@ -212,7 +212,7 @@ impl Purs<'_> {
         args: Vec<OsString>,
         work_dir: &Path,
         read_only: &[PathBuf],
-    ) -> Result<Output, PublishError> {
+    ) -> Result<Output, JobError> {
         let invocation = Invocation {
             program: &self.compiler.path,
             args,
@@ -225,7 +225,7 @@ impl Purs<'_> {
             .map_err(|err| self.judge(err))
     }
 
-    fn judge(&self, err: RunError) -> PublishError {
+    fn judge(&self, err: RunError) -> JobError {
         let compiler = self.compiler.version;
         match err {
             RunError::TimedOut(limit) => Rejection::CompilerTimedOut {
@@ -247,12 +247,12 @@ impl Purs<'_> {
             .into(),
             // It was there when the worker started.
             err @ (RunError::NotFound { .. } | RunError::Sandbox(_)) => {
-                PublishError::local("run the compiler")(err)
+                JobError::local("run the compiler")(err)
             }
         }
     }
 
-    fn report(&self, output: &Output) -> Result<Report, PublishError> {
+    fn report(&self, output: &Output) -> Result<Report, JobError> {
         let stream = if has_graph(self.compiler.version) {
             &output.stdout
         } else {

@@ -34,6 +34,8 @@ pub struct WorkerState {
     pub sizes: SizeRules,
     /// For how long a version can be unpublished.
     pub windows: Windows,
+    /// For how many hours what dry runs found is kept; 0 keeps nothing.
+    pub keep_checks_hours: u32,
     /// How long matrix successes are gathered before their metadata files are committed, in milliseconds.
     pub gather_millis: i64,
     /// Where documentation is published, if anywhere.

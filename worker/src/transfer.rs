@@ -5,7 +5,7 @@ use docket_index::{ByJob, TransferError};
 use docket_jobs::worker::Handler;
 use docket_jobs::{Failure, Run};
 
-use crate::outcome::PublishError;
+use crate::outcome::JobError;
 use crate::refusal::Refusal;
 use crate::signed;
 use crate::source::git;
@@ -53,7 +53,7 @@ async fn transfer(state: &WorkerState, run: &Run, request: &Transfer) -> Result<
         }
         .into());
     }
-    let work = tempfile::tempdir_in(&state.work_dir).map_err(PublishError::local("make a work directory"))?;
+    let work = tempfile::tempdir_in(&state.work_dir).map_err(JobError::local("make a work directory"))?;
     let url = git::check(&state.sources, new_location, work.path()).await?;
     run.log.info(format!("The new location answers: {url}."));
 

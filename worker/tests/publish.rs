@@ -8,6 +8,8 @@
 
 #[path = "publish/bucket.rs"]
 mod bucket;
+#[path = "publish/dry_run.rs"]
+mod dry_run;
 #[path = "publish/full_disk.rs"]
 mod full_disk;
 #[path = "publish/registry.rs"]

@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use docket_core::time::Timestamp;
-use docket_jobs::{Job, JobId, Jobs, Level, LineFilter, LogError, LogLine, Order, Step, Wait};
+use docket_jobs::{Job, JobId, Jobs, Level, LineFilter, LogError, LogLine, Order, PUBLISH_CHECK, Step, Wait};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
@@ -186,6 +186,11 @@ impl Head {
         to_the_second.replace('T', " ") + " UTC"
     }
 
+    /// Whether it only finds out what would become of an operation.
+    fn is_dry_run(&self) -> bool {
+        self.kind == PUBLISH_CHECK
+    }
+
     /// How it ended, as a sentence.
     fn end(&self) -> Option<String> {
         let ended = match self.state {
@@ -198,7 +203,12 @@ impl Head {
             .running
             .as_ref()
             .map(|running| format!(" after {}", running.length));
-        Some(format!("This job {ended}{}.", after.unwrap_or_default()))
+        let note = if self.is_dry_run() {
+            " It was a dry run: nothing was published."
+        } else {
+            ""
+        };
+        Some(format!("This job {ended}{}.{note}", after.unwrap_or_default()))
     }
 
     /// What it is about, in one word.

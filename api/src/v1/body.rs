@@ -23,17 +23,20 @@ pub(super) struct Expected {
 }
 
 impl Expected {
-    /// Reads a body and decodes it.
+    /// Reads a body and decodes it, for released clients.
     pub(super) async fn take<T: DeserializeOwned>(
         &self,
         headers: &HeaderMap,
         body: Body,
     ) -> Result<T, V1Error> {
-        let taken = match read(body).await {
-            Ok(bytes) => decode(&bytes).map_err(|reason| self.undecodable(&reason)),
-            Err(problem) => Err(problem),
-        };
+        let taken = self.read(body).await;
         taken.map_err(|problem| V1Error::new(headers, problem))
+    }
+
+    /// Reads a body and decodes it.
+    pub(super) async fn read<T: DeserializeOwned>(&self, body: Body) -> Result<T, Problem> {
+        let bytes = read(body).await?;
+        decode(&bytes).map_err(|reason| self.undecodable(&reason))
     }
 
     /// Why a text is not what was expected.

@@ -1,4 +1,4 @@
-//! `POST /api/v1/publish`.
+//! `POST /api/v1/publish`, and its dry run.
 
 use axum::{Json, body::Body, extract::State, http::HeaderMap};
 use docket_core::operation::Publish;
@@ -7,11 +7,12 @@ use docket_jobs::{JobState, NewJob};
 use super::{
     V1Error,
     body::Expected,
-    submit::{Accepted, Earlier, submit},
+    submit::{Accepted, Earlier, accept, submit},
 };
 use crate::{
     ApiState,
-    openapi::{V1Refused, registry},
+    error::ApiError,
+    openapi::{Refused, V1Refused, registry},
 };
 
 const EXPECTED: Expected = Expected {
@@ -55,4 +56,26 @@ pub(super) async fn publish(
         })
     })
     .await
+}
+
+/// Asks for the dry run of a publish: a job that does everything but publish.
+///
+/// What it finds is kept for a while, so that publishing the same commit is done at once. It runs behind all that changes the registry.
+#[utoipa::path(
+    post,
+    path = "/api/v1/publish/check",
+    tag = "operations",
+    request_body(content = registry::Publish),
+    responses(
+        (status = 200, description = "The job that does it; the same one while one is active.", body = Accepted),
+        Refused<400>, Refused<413>,
+    )
+)]
+pub(super) async fn check(
+    State(ApiState { jobs, limits, .. }): State<ApiState>,
+    body: Body,
+) -> Result<Json<Accepted>, ApiError> {
+    let operation: Publish = EXPECTED.read(body).await?;
+    let new = NewJob::publish_check(&operation);
+    Ok(accept(&jobs, &limits, &new, async |_, _| Ok(Earlier::Ignored)).await?)
 }

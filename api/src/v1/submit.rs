@@ -30,10 +30,7 @@ pub(super) enum Earlier {
     Forbids(Problem),
 }
 
-/// Stores `new` and answers with its job.
-///
-/// While a job of the same operation is active the answer names that one: clients send a request again when they get no answer for
-/// two seconds. When an earlier one has ended, `settle` decides what that means.
+/// Stores `new` and answers with its job, as released clients expect it.
 pub(super) async fn submit(
     jobs: &Jobs,
     limits: &Limits,
@@ -41,16 +38,27 @@ pub(super) async fn submit(
     new: &NewJob,
     settle: impl AsyncFnOnce(&mut Tx, &Job) -> Result<Earlier, Error>,
 ) -> Result<Json<Accepted>, V1Error> {
+    accept(jobs, limits, new, settle)
+        .await
+        .map_err(|problem| V1Error::new(headers, problem))
+}
+
+/// Stores `new` and answers with its job.
+///
+/// While a job of the same operation is active the answer names that one: clients send a request again when they get no answer for
+/// two seconds. When an earlier one has ended, `settle` decides what that means.
+pub(super) async fn accept(
+    jobs: &Jobs,
+    limits: &Limits,
+    new: &NewJob,
+    settle: impl AsyncFnOnce(&mut Tx, &Job) -> Result<Earlier, Error>,
+) -> Result<Json<Accepted>, Problem> {
     if let Some(actor) = &new.actor {
-        limits
-            .count_key(actor)
-            .map_err(|problem| V1Error::new(headers, problem))?;
+        limits.count_key(actor)?;
     }
-    let enqueued = match enqueue(jobs, limits, new, settle).await {
-        Ok(Ok(enqueued)) => enqueued,
-        Ok(Err(forbidden)) => return Err(V1Error::new(headers, forbidden)),
-        Err(error) => return Err(V1Error::new(headers, database(&error))),
-    };
+    let enqueued = enqueue(jobs, limits, new, settle)
+        .await
+        .map_err(|error| database(&error))??;
     jobs.wake_workers();
     Ok(Json(Accepted {
         job_id: enqueued.job.to_string(),

@@ -178,8 +178,7 @@ on_both_databases! {
                 run.log.notice("done");
                 run.log.flush().await;
             }
-            run.cancelled.cancelled().await;
-            Err(Failure::LeaseLost)
+            std::future::pending().await
         });
         let id = served.publish(&EFFECT.replace("effect", "aff")).await;
         running(&served, id).await;

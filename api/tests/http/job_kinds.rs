@@ -51,7 +51,7 @@ on_both_databases! {
         for (path, body) in [("pause", json!({})), ("resume", json!({})), ("limit", json!({"maxRunning": 1}))] {
             for kind in ["nonsense", "Publish", "publish%00", "publish%20"] {
                 let refused = problem(post(&served, &format!("/api/v1/job-kinds/{kind}/{path}"), &body).await, 404).await;
-                assert!(refused["detail"].as_str().unwrap().contains("there are publish, unpublish"), "{refused}");
+                assert!(refused["detail"].as_str().unwrap().contains("there are publish, publish-check, unpublish"), "{refused}");
             }
         }
         assert_eq!(get(&served, "/api/v1/job-kinds").await, json!([]));

@@ -81,8 +81,8 @@ on_both_databases! {
         let other_order = "a0198a5c6-7c1e-7d3a-9a55-2f4d0a9b1c2d";
         for (query, allowed) in [
             ("kind=nonsense", "github-issue"),
-            ("kind=", "publish, unpublish"),
-            ("kind=publish%00", "publish, unpublish"),
+            ("kind=", "publish, publish-check, unpublish"),
+            ("kind=publish%00", "publish, publish-check, unpublish"),
             ("state=done", "queued, running, succeeded, failed or cancelled"),
             ("state=", "queued"),
             ("package=Effect", "`package`"),

@@ -34,6 +34,31 @@ fn ids(jobs: &[Value]) -> Vec<&str> {
 }
 
 on_both_databases! {
+    /// A dry run is a job of its own kind, which no publish waits for, and of which clients that know no such kind hear nothing.
+    async fn a_dry_run_is_a_job_of_its_own_kind(db: TestDb) {
+        let served = Served::start(db).await;
+        let publish = served.publish(EFFECT).await;
+        let ask = async || {
+            let reply = served.request("POST", "/api/v1/publish/check").body(EFFECT).send().await.unwrap();
+            assert_eq!(reply.status(), 200);
+            json(reply).await
+        };
+        let (first, second) = (ask().await, ask().await);
+        assert_eq!((first["disposition"].as_str(), second["disposition"].as_str()), (Some("created"), Some("duplicate")));
+        assert_eq!(first["jobId"], second["jobId"]);
+        let id = first["jobId"].as_str().unwrap();
+        assert_ne!(id, publish.to_string());
+        assert_eq!(ids(&list(&served, "").await), [publish.to_string()]);
+        let listed = list(&served, "?kind=publish-check").await;
+        assert_eq!((ids(&listed), listed[0]["jobType"].as_str()), (vec![id], Some("publish-check")));
+        let why = json(served.get(&format!("/api/v1/jobs/{id}/why")).send().await.unwrap()).await;
+        assert!(why.get("lock").is_none(), "it waits for no lock of the publish: {why}");
+
+        let refused = served.request("POST", "/api/v1/publish/check").body("{}").send().await.unwrap();
+        assert_eq!(refused.status(), 400);
+        assert_eq!(header(&refused, "content-type"), "application/problem+json");
+    }
+
     /// What has no value is left out, never null: spago cannot decode `"startedAt": null`.
     async fn a_waiting_job_has_no_keys_without_a_value(db: TestDb) {
         let served = Served::start(db).await;

@@ -25,8 +25,7 @@ async fn running_job(served: &Served) -> JobId {
     served.work(|run| async move {
         run.log.info("one");
         run.log.debug("two");
-        run.cancelled.cancelled().await;
-        Err(docket_jobs::Failure::LeaseLost)
+        std::future::pending().await
     });
     let id = served.publish(EFFECT).await;
     let mut tail = served.jobs.tail(id, 0, Level::Debug);

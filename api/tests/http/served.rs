@@ -96,6 +96,7 @@ impl Served {
             }]),
             kinds: Arc::from([
                 "publish",
+                "publish-check",
                 "unpublish",
                 "transfer",
                 "matrix",

@@ -23,6 +23,8 @@ const RETRY_PAUSES: [Duration; 3] = [
 pub enum Operation<'a> {
     /// See [`Client::publish`].
     Publish(&'a Publish),
+    /// See [`Client::check_publish`].
+    PublishCheck(&'a Publish),
     /// See [`Client::unpublish`].
     Unpublish(&'a Signed),
     /// See [`Client::transfer`].
@@ -83,6 +85,15 @@ impl Client {
         Ok(self.ask(Operation::Publish(operation)).await?.job)
     }
 
+    /// Asks for the dry run of a publish, which publishes nothing, like [`Client::publish`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] says what is wrong with the request; with the status 404, that the server knows no dry runs.
+    pub async fn check_publish(&self, operation: &Publish) -> Result<JobId, Error> {
+        Ok(self.ask(Operation::PublishCheck(operation)).await?.job)
+    }
+
     /// Asks for a version to be withdrawn, like [`Client::publish`].
     ///
     /// # Errors
@@ -130,6 +141,7 @@ impl Client {
     pub async fn ask(&self, operation: Operation<'_>) -> Result<Accepted, Error> {
         match operation {
             Operation::Publish(operation) => self.submit(&["publish"], operation).await,
+            Operation::PublishCheck(operation) => self.submit(&["publish", "check"], operation).await,
             Operation::Unpublish(signed) => self.submit(&["unpublish"], signed).await,
             Operation::Transfer(signed) => self.submit(&["transfer"], signed).await,
             Operation::PackageSet(request) => self.submit(&["package-sets"], request).await,

@@ -5,7 +5,14 @@
 #[cfg(test)]
 mod tests;
 
-use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -167,12 +174,8 @@ impl Connection {
             .header_read_timeout(self.door.head_timeout)
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
-        let mut connection = pin!(connection);
-        tokio::select! {
-            ended = connection.as_mut() => return Ok(ended?),
-            () = self.shutdown.cancelled() => connection.as_mut().graceful_shutdown(),
-        }
-        Ok(connection.await?)
+        self.see_through(connection, |connection| connection.graceful_shutdown())
+            .await
     }
 
     async fn serve_http2<S>(self, stream: Placed<S>) -> Result<(), BoxError>
@@ -186,10 +189,20 @@ impl Connection {
             .keep_alive_timeout(STILL_THERE)
             .max_concurrent_streams(MAX_STREAMS)
             .serve_connection(TokioIo::new(stream), service);
+        self.see_through(connection, |connection| connection.graceful_shutdown())
+            .await
+    }
+
+    /// Serves a connection until it ends; when the server stops, `stop` has it end after the requests that are under way.
+    async fn see_through<C, E>(&self, connection: C, stop: impl FnOnce(Pin<&mut C>)) -> Result<(), BoxError>
+    where
+        C: Future<Output = Result<(), E>>,
+        BoxError: From<E>,
+    {
         let mut connection = pin!(connection);
         tokio::select! {
             ended = connection.as_mut() => return Ok(ended?),
-            () = self.shutdown.cancelled() => connection.as_mut().graceful_shutdown(),
+            () = self.shutdown.cancelled() => stop(connection.as_mut()),
         }
         Ok(connection.await?)
     }

@@ -6,6 +6,7 @@
 mod audit;
 pub mod blobs;
 mod builds;
+pub mod checks;
 mod dependants;
 pub mod export;
 pub mod git;
@@ -31,7 +32,7 @@ pub use dependants::{Dependant, list_breaking, list_dependants};
 pub use job_change::ByJob;
 pub use known_sets::{Difference, KnownSets, SetHead, Sets};
 pub use mirror::{MirrorError, mirror_package_set};
-pub use publish::{Publication, PublishError, bootstrap, publish};
+pub use publish::{Publication, PublishError, bootstrap, list_unsatisfied, publish};
 pub use release::{Release, ReleaseError, find_release_by, release_package_set};
 pub use solver_index::{list_installable, load as load_solver_index};
 pub use store::{
@@ -70,7 +71,8 @@ pub const TABLES: Product = docket_db::product!(
         "0006_blob_hold",
         "0007_summaries",
         "0008_takedown",
-        "0009_set_order",
+        "0009_publish_check",
+        "0010_set_order",
     ]
 );
 

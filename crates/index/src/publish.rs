@@ -14,7 +14,7 @@ use crate::{
     AUTHOR, ChangeFile, NewChange, Repository,
     builds::record_publication,
     job_change::ByJob,
-    store::{changes, packages},
+    store::{changes, packages, publish_checks},
 };
 
 /// A version whose tarball is stored and whose checks have passed.
@@ -52,6 +52,21 @@ fn list(missing: &[(PackageName, Range)]) -> String {
     items.join(", ")
 }
 
+/// Returns the dependency ranges of `manifest` that hold no version of the index.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_unsatisfied(tx: &mut Tx, manifest: &Manifest) -> Result<Vec<(PackageName, Range)>, Error> {
+    let mut missing = Vec::new();
+    for (dependency, range) in &manifest.dependencies {
+        let known = packages::list_manifests(tx, dependency).await?;
+        if !known.iter().any(|candidate| range.contains(&candidate.version)) {
+            missing.push((dependency.clone(), *range));
+        }
+    }
+    Ok(missing)
+}
+
 /// Records `publication`: metadata first, then the index line, each with its change. What is there already stays.
 ///
 /// # Errors
@@ -61,13 +76,7 @@ pub async fn publish(tx: &mut Tx, publication: &Publication<'_>) -> Result<(), P
     let (name, version) = (&manifest.name, manifest.version);
     // Before looking: what a range holds now could be taken back before this is stored.
     changes::lock(tx).await?;
-    let mut missing = Vec::new();
-    for (dependency, range) in &manifest.dependencies {
-        let known = packages::list_manifests(tx, dependency).await?;
-        if !known.iter().any(|candidate| range.contains(&candidate.version)) {
-            missing.push((dependency.clone(), *range));
-        }
-    }
+    let missing = list_unsatisfied(tx, manifest).await?;
     if !missing.is_empty() {
         let manifest_name = format!("{name}@{version}");
         return Err(PublishError::UnsatisfiedDependencies {
@@ -101,6 +110,8 @@ pub async fn publish(tx: &mut Tx, publication: &Publication<'_>) -> Result<(), P
         by.append(tx, Repository::RegistryIndex, &message, path, after)
             .await?;
     }
+    // What dry runs found of it has served its purpose.
+    publish_checks::remove(tx, name, version).await?;
     Ok(())
 }
 

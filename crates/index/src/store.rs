@@ -6,6 +6,7 @@ pub mod builds;
 pub mod changes;
 pub mod package_sets;
 pub mod packages;
+pub mod publish_checks;
 pub mod pushes;
 pub mod summaries;
 pub mod takedown_cases;

@@ -2,7 +2,10 @@
 
 use docket_db::{Error, Tx};
 
-use crate::{Job, JobId, JobState, Jobs, Level, log, store, store::lines::Append};
+use crate::{
+    Job, JobId, JobState, Jobs, Level, log, store,
+    store::{control::Asked, lines::Append},
+};
 
 /// What became of a wish to cancel a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,37 +41,39 @@ impl Jobs {
     /// # Errors
     /// When the database fails.
     pub async fn cancel(&self, id: JobId, by: &str) -> Result<Cancel, Error> {
-        let now = self.clock().now();
-        let mut tx = self.db().write().await?;
-        store::claim::serialise(&mut tx).await?;
-        let Some(job) = store::jobs::find(&mut tx, id).await? else {
-            return Ok(Cancel::Unknown);
-        };
-        let done = match job.state {
-            JobState::Queued => {
-                let detail = format!("Cancelled by {by}.");
-                self.add_line(&mut tx, &job, Level::Warn, detail.clone()).await?;
-                if !store::control::cancel_queued(&mut tx, &job, by, &detail, now).await? {
-                    // The line goes with the transaction.
-                    return Ok(Cancel::TooLate);
+        loop {
+            let now = self.clock().now();
+            let mut tx = self.db().write().await?;
+            match store::control::ask_to_cancel(&mut tx, id, by, now).await? {
+                Asked::Yes => {
+                    tx.commit().await?;
+                    self.signals.look_at_leases();
+                    return Ok(Cancel::Asked);
                 }
-                store::park::unpark_after(&mut tx, &[id]).await?;
-                Cancel::Ended
+                Asked::TooLate => return Ok(Cancel::TooLate),
+                Asked::NotRunning => store::claim::serialise(&mut tx).await?,
             }
-            JobState::Running if store::control::ask_to_cancel(&mut tx, id, by, now).await? => Cancel::Asked,
-            JobState::Running => Cancel::TooLate,
-            over => Cancel::WasOver(over),
-        };
-        tx.commit().await?;
-        match done {
-            Cancel::Ended => {
-                self.signals.log_grew(id);
-                self.wake_workers();
+            let Some(job) = store::jobs::find(&mut tx, id).await? else {
+                return Ok(Cancel::Unknown);
+            };
+            match job.state {
+                JobState::Queued => {}
+                // It began meanwhile.
+                JobState::Running => continue,
+                over => return Ok(Cancel::WasOver(over)),
             }
-            Cancel::Asked => self.signals.look_at_leases(),
-            _ => {}
+            let detail = format!("Cancelled by {by}.");
+            self.add_line(&mut tx, &job, Level::Warn, detail.clone()).await?;
+            if !store::control::cancel_queued(&mut tx, &job, by, &detail, now).await? {
+                // The line goes with the transaction.
+                return Ok(Cancel::TooLate);
+            }
+            store::park::unpark_after(&mut tx, &[id]).await?;
+            tx.commit().await?;
+            self.signals.log_grew(id);
+            self.wake_workers();
+            return Ok(Cancel::Ended);
         }
-        Ok(done)
     }
 
     /// Queues a job again that failed or was cancelled, for `by`, who is named in its log. It keeps its id, its log and its place by age.

@@ -94,9 +94,9 @@ impl Scene {
         self.reserved.iter().any(|place| place.id == job)
     }
 
-    /// Adds a running job.
-    pub(crate) fn runs(&mut self, kind: &str, locks: impl IntoIterator<Item = String>) {
-        *self.running.entry(kind.to_owned()).or_default() += 1;
+    /// Adds `count` running jobs of `kind`, which hold these locks.
+    pub(crate) fn run(&mut self, kind: String, count: i64, locks: impl IntoIterator<Item = String>) {
+        *self.running.entry(kind).or_default() += count;
         self.held.extend(locks);
     }
 
@@ -131,7 +131,7 @@ impl Scene {
             }));
             return Verdict::Park(ParkedOn::Lock(lock.clone()));
         }
-        self.runs(&candidate.kind, candidate.locks.iter().cloned());
+        self.run(candidate.kind.clone(), 1, candidate.locks.iter().cloned());
         Verdict::Claim
     }
 

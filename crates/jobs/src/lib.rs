@@ -41,6 +41,7 @@ pub use control::{Cancel, Retry};
 pub use job::{Enqueued, Job, JobId, JobState, NewJob};
 pub use kind::KindSetting;
 pub use log::{JobLog, Level, LogLine};
+pub use operations::PUBLISH_CHECK;
 pub use prune::EndedJob;
 pub use reading::{LineFilter, LinePage};
 pub use run::{Failure, Run};

@@ -10,7 +10,27 @@ use docket_core::{
 
 use crate::NewJob;
 
+/// The kind of dry runs: all that a publish does, and nothing that anybody else can see.
+pub const PUBLISH_CHECK: &str = "publish-check";
+
+/// Behind everything that changes the registry, before the documentation and the builds of the matrix.
+const PUBLISH_CHECK_PRIORITY: i64 = -2;
+
 impl NewJob {
+    /// The dry run of a publish operation. Its lock is its own, so a publish never waits for it.
+    pub fn publish_check(operation: &Publish) -> Self {
+        let Publish { name, version, .. } = operation;
+        let payload = json::to_compact(operation);
+        let dedup_key = format!("{PUBLISH_CHECK}/{name}/{version}/{}", digest(&payload));
+        Self {
+            priority: PUBLISH_CHECK_PRIORITY,
+            package_name: Some(name.clone()),
+            package_version: Some(*version),
+            locks: vec![format!("{PUBLISH_CHECK}/{name}")],
+            ..Self::new(PUBLISH_CHECK, payload, dedup_key)
+        }
+    }
+
     /// The job of a publish operation.
     pub fn publish(operation: &Publish) -> Self {
         let Publish { name, version, .. } = operation;

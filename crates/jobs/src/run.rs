@@ -6,7 +6,6 @@ use std::sync::{
 };
 
 use docket_db::{Error, Tx};
-use tokio_util::sync::CancellationToken;
 
 use crate::{Job, JobLog, Jobs, store};
 
@@ -51,14 +50,14 @@ impl From<Error> for Failure {
 }
 
 /// One attempt at a job. Everything it writes is refused once another attempt has begun.
+///
+/// When the lease is lost, the job is cancelled or the server stops waiting, the handler's future is dropped, and its child processes end with it.
 #[derive(Debug, Clone)]
 pub struct Run {
     /// The job as it was claimed.
     pub job: Job,
     /// Its log.
     pub log: JobLog,
-    /// Cancelled when the lease is lost, the job is cancelled or the server stops waiting: stop, and end child processes.
-    pub cancelled: CancellationToken,
     pub(crate) jobs: Jobs,
     /// Set when effects may have been committed: from then on the job is not cancelled.
     pub(crate) effective: Arc<AtomicBool>,

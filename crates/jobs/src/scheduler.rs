@@ -36,7 +36,7 @@ const LOOK_AT_MOST: usize = 2000;
 #[allow(async_fn_in_trait, reason = "nobody outside this crate implements it")]
 pub(crate) trait Store {
     async fn serialise(&mut self) -> Result<(), Error>;
-    async fn apply_ends(&mut self, ends: &[End], now: Timestamp) -> Result<u64, Error>;
+    async fn apply_ends(&mut self, ends: &[End], now: Timestamp) -> Result<Vec<JobId>, Error>;
     async fn unpark_due(&mut self, now: Timestamp) -> Result<(), Error>;
     async fn unpark_kind(&mut self, kind: &str, places: i64) -> Result<(), Error>;
     async fn scene(&mut self) -> Result<Scene, Error>;
@@ -55,7 +55,7 @@ impl Store for Tx {
         store::claim::serialise(self).await
     }
 
-    async fn apply_ends(&mut self, ends: &[End], now: Timestamp) -> Result<u64, Error> {
+    async fn apply_ends(&mut self, ends: &[End], now: Timestamp) -> Result<Vec<JobId>, Error> {
         store::ends::apply(self, ends, now).await
     }
 
@@ -137,8 +137,10 @@ pub(crate) struct Cycle {
 pub(crate) async fn cycle(store: &mut impl Store, request: &Request<'_>) -> Result<Cycle, Error> {
     let now = request.taking.now;
     let mut cycle = Cycle::default();
+    // Whoever parks on a lock of these jobs meanwhile has done so when `serialise` returns, and is found.
+    let ended = store.apply_ends(request.ends, now).await?;
     store.serialise().await?;
-    cycle.unparked = store.apply_ends(request.ends, now).await?;
+    cycle.unparked = store.unpark_after(&ended).await?;
     if request.wanted.iter().all(|(_, wanted)| *wanted == 0) {
         cycle.claimed = request.wanted.iter().map(|_| Vec::new()).collect();
         return Ok(cycle);
@@ -241,7 +243,8 @@ async fn give_back_unknown(
             lines: Vec::new(),
         })
         .collect();
-    store.apply_ends(&unknown, taking.now).await?;
+    let ended = store.apply_ends(&unknown, taking.now).await?;
+    store.unpark_after(&ended).await?;
     Ok(())
 }
 
@@ -263,6 +266,7 @@ pub(crate) async fn reap(store: &mut impl Store, now: Timestamp) -> Result<Vec<J
         }
     });
     let ends: Vec<End> = ends.collect();
-    store.apply_ends(&ends, now).await?;
+    let ended = store.apply_ends(&ends, now).await?;
+    store.unpark_after(&ended).await?;
     Ok(lapsed.into_iter().map(|job| job.id).collect())
 }

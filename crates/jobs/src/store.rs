@@ -18,6 +18,7 @@ pub(crate) mod statistics;
 pub(crate) mod steps;
 pub(crate) mod why;
 
+use docket_db::{Error, Tx};
 use serde::Serialize;
 
 use crate::JobId;
@@ -26,14 +27,16 @@ use crate::JobId;
 ///
 /// In a table that grew since it was last analysed it guesses otherwise, and reads all jobs for each claim. As the plan is always the same it is made once,
 /// perhaps while the table is empty: look-ups cost next to nothing, so that they are chosen even then.
-macro_rules! prefer_indexes {
-    () => {
-        "set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true), \
-         set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), \
-         set_config('random_page_cost', '0.01', true), set_config('plan_cache_mode', 'force_generic_plan', true)"
-    };
+async fn prefer_indexes(tx: &mut Tx) -> Result<(), Error> {
+    if let Tx::Postgres(tx) = tx {
+        const SQL: &str = "
+            SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
+                   set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
+                   set_config('random_page_cost', '0.01', true), set_config('plan_cache_mode', 'force_generic_plan', true)";
+        sqlx::query(SQL).execute(&mut **tx).await?;
+    }
+    Ok(())
 }
-use prefer_indexes;
 
 /// One text for both databases around the one place in which they differ: the JSON array of objects in `$1` as a table `list` of these columns.
 ///
@@ -65,11 +68,27 @@ fn to_list<T: Serialize>(rows: impl IntoIterator<Item = T>) -> String {
     serde_json::to_string(&rows).expect("integers and strings are JSON")
 }
 
-/// Jobs as such a list, each with its `id`.
-fn to_id_list(ids: &[JobId]) -> String {
-    #[derive(Serialize)]
-    struct IdRow {
-        id: JobId,
+/// The same for jobs alone: the list in `$1`, of [`to_id_list`], as a table `list` with the column `id`.
+macro_rules! over_ids {
+    ($tx:expr, $before:expr, $after:expr) => {
+        if $tx.is_postgres() {
+            concat!($before, " unnest($1::text::text[]) AS list(id) ", $after)
+        } else {
+            concat!(
+                $before,
+                " (SELECT value AS id FROM json_each($1)) AS list ",
+                $after
+            )
+        }
+    };
+}
+use over_ids;
+
+/// Jobs as the list that [`over_ids!`] reads: the text of an array of PostgreSQL, which is cheaper for it than JSON, or JSON.
+fn to_id_list(tx: &Tx, ids: &[JobId]) -> String {
+    if !tx.is_postgres() {
+        return to_list(ids);
     }
-    to_list(ids.iter().map(|id| IdRow { id: *id }))
+    let ids: Vec<String> = ids.iter().map(JobId::to_string).collect();
+    format!("{{{}}}", ids.join(","))
 }

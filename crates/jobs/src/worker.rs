@@ -10,6 +10,7 @@ mod progress;
 mod queue;
 mod reap;
 mod slot;
+mod turn;
 
 use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc, time::Duration};
 
@@ -207,9 +208,10 @@ fn drive(
         .parallelize(tokio::spawn)
         .catch_panic()
         .build(move |claim: Claim| {
-            let attempts = attempts.clone();
+            // On the heap, once: each layer of apalis would move it.
+            let attempt = Box::pin(outcome::attempt(attempts.clone(), claim));
             async move {
-                outcome::attempt(attempts, claim).await;
+                attempt.await;
                 // How it ended is stored already: an error here would stop the whole worker.
                 Ok::<(), BoxDynError>(())
             }

@@ -19,6 +19,7 @@ use docket_jobs::{
 };
 use docket_test_support::on_both_databases;
 use fixture::{DEADLINE, Worker, enqueue, find, finished, job, lines, open};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 on_both_databases! {
@@ -51,6 +52,36 @@ on_both_databases! {
         finished(&jobs, first).await;
         worker.stop().await;
         assert_ne!(enqueue(&jobs, &job("same", &[])).await, first);
+    }
+
+    /// With many slots one transaction ends jobs while another one claims. Whoever waits for a lock that is freed meanwhile is let go, long before
+    /// anybody looks for forgotten jobs.
+    async fn a_lock_that_is_freed_while_others_claim_keeps_nobody_waiting(db: TestDb) {
+        const LOCKS: usize = 200;
+        const IN_LINE: usize = 5;
+        let jobs = open(&db).await;
+        let mut tx = jobs.db().write().await.unwrap();
+        for number in 0..LOCKS * IN_LINE {
+            let lock = format!("lock {}", number % LOCKS);
+            jobs.enqueue(&mut tx, &job(&format!("job {number}"), &[&lock])).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        let left = Arc::new(Semaphore::new(0));
+        let workers = ["one", "another"].map(|name| {
+            let left = left.clone();
+            let handler = Handler::new("publish", 60, 3, move |_| {
+                left.add_permits(1);
+                async { Ok(()) }
+            });
+            Worker::start_as(&jobs, Config { concurrency: 150, lease_secs: 60, ..fixture::config(name) }, handler)
+        });
+        let all = left.acquire_many((LOCKS * IN_LINE) as u32);
+        let _all = tokio::time::timeout(DEADLINE / 2, all).await.expect("every job begins").unwrap();
+        for worker in workers {
+            worker.stop().await;
+        }
+        let mut tx = jobs.db().read().await.unwrap();
+        assert_eq!(jobs.count_active(&mut tx).await.unwrap(), []);
     }
 
     /// Jobs that share a lock never run at once, and run in the order they came.
@@ -132,8 +163,7 @@ on_both_databases! {
         let stuck_worker = Worker::start(&stuck, "stuck", move |run| {
             entered.send(run.clone()).unwrap();
             async move {
-                run.cancelled.cancelled().await;
-                Err(Failure::LeaseLost)
+                std::future::pending().await
             }
         });
         let first = tokio::time::timeout(DEADLINE, first_run.recv()).await.unwrap().unwrap();

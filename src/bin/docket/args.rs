@@ -304,6 +304,7 @@ fn github(text: &str) -> Result<Location, LocationError> {
 #[command(after_help = "Examples:\n  \
     docket publish                       publish the package in this directory\n  \
     docket publish --ref v1.2.0 ../slug  publish another one, from the tag v1.2.0\n  \
+    docket publish --dry-run             find out whether it could be published\n  \
     docket publish --no-wait --json      only ask for it: prints the job id")]
 pub(crate) struct Publish {
     /// Git tag or branch to publish from [default: the ref in purs.json, or `v` and the version in spago.yaml]
@@ -313,6 +314,13 @@ pub(crate) struct Publish {
     /// Compiler version to verify the package with [default: the registry chooses]
     #[arg(long, value_name = "VERSION")]
     pub compiler: Option<Version>,
+
+    /// Let the registry do everything but publish
+    ///
+    /// It fetches, checks, compiles and packs the package as for a publish, in a job whose log is shown, and keeps what it found: publishing the
+    /// same commit afterwards is done at once.
+    #[arg(long)]
+    pub dry_run: bool,
 
     /// Return as soon as the registry has taken the job
     #[arg(long)]

@@ -17,6 +17,9 @@ pub(crate) enum Failure {
     /// The registry could not be asked, or refused.
     #[error(transparent)]
     Registry(#[from] Error),
+    /// The registry is an older one, or another program.
+    #[error("this registry knows no dry runs")]
+    NoDryRuns,
     /// There is no manifest where we looked.
     #[error("there is no purs.json and no spago.yaml in {}", .dir.display())]
     NoManifest {
@@ -229,6 +232,12 @@ pub(crate) enum Failure {
     /// The package could not be looked at.
     #[error("the package could not be looked at")]
     Check(#[from] CheckError),
+    /// Tarballs were never brought to the server; nothing else is wrong.
+    #[error("{count} tarballs are not on this server")]
+    Absent {
+        /// How many.
+        count: usize,
+    },
     /// The registry does not hold what it says.
     #[error("{count} {} not as it should be", if *.count == 1 { "thing is" } else { "things are" })]
     Differs {
@@ -353,6 +362,9 @@ impl Failure {
             Failure::Registry(Error::GaveUp { job, .. }) | Failure::Interrupted { job } => {
                 Some(format!("Go on watching with `docket job logs {job} --follow`."))
             }
+            Failure::NoDryRuns => Some(
+                "Without --dry-run, much is looked at before the registry is asked; but then it is asked.".to_owned(),
+            ),
             Failure::NoManifest { .. } => Some(
                 "Run this in the directory of the package, or name it: docket publish DIR. A new package needs a purs.json \
                  or a spago.yaml with a publish section."
@@ -390,6 +402,9 @@ impl Failure {
             }
             Failure::WouldRefuse { .. } => Some(
                 "Nothing was sent. Change it, commit, move the tag and push it; --no-check asks all the same.".to_owned(),
+            ),
+            Failure::Absent { .. } => Some(
+                "Everything else is as it should be. `docketd import --tarballs DIR-or-URL` brings them.".to_owned(),
             ),
             Failure::Differs { .. } => Some(
                 "Tell the operator of the registry, who sees more with `docketd doctor`; do not use what differs.".to_owned(),

@@ -1,6 +1,6 @@
 //! `docket publish`: from the manifest in a directory to a published version.
 
-use docket_client::Client;
+use docket_client::{Client, Error};
 use docket_core::manifest::Manifest;
 use docket_core::operation::Publish;
 
@@ -42,10 +42,25 @@ async fn publish(
         check(client, &operation, &args.dir, out).await?;
     }
     let title = format!("{}@{}", operation.name, operation.version);
+    let more = format!(" from {}", operation.git_ref);
+    if args.dry_run {
+        let job = match client.check_publish(&operation).await {
+            Err(Error::Refused { status, .. }) if status.as_u16() == 404 => return Err(Failure::NoDryRuns),
+            job => job?,
+        };
+        let submitted = Submitted {
+            job,
+            doing: &format!("checking {title}"),
+            more: &more,
+            done: &format!("{title} can be published; this was a dry run: nothing was published"),
+            advice: "Change what it names, push the tag again, and check again. Nothing was published.",
+        };
+        return see_through(client, submitted, args.no_wait, out).await;
+    }
     let submitted = Submitted {
         job: client.publish(&operation).await?,
         doing: &format!("publishing {title}"),
-        more: &format!(" from {}", operation.git_ref),
+        more: &more,
         done: &format!("published {title}"),
         advice: "Change what it names, push the tag again, and publish again: a failed version is not taken.",
     };
@@ -92,6 +107,7 @@ mod tests {
         let args = args::Publish {
             git_ref: git_ref.map(str::to_owned),
             compiler: None,
+            dry_run: false,
             no_wait: false,
             annotations: None,
             no_check: false,

@@ -4,6 +4,7 @@
 //! repositories, which others may have a copy of.
 
 mod compare;
+mod report;
 mod repositories;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,12 +18,11 @@ use docket_core::version::Version;
 use futures_util::{StreamExt, stream};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
-use serde_json::json;
 
 use crate::args;
 use crate::failure::Failure;
 use crate::print::Printer;
-use crate::table::Table;
+use report::report;
 use repositories::Repositories;
 
 /// How many packages or tarballs are asked for at once.
@@ -73,7 +73,7 @@ pub(crate) async fn run(client: &Client, args: args::Verify, out: &Printer) -> R
         }
     };
     let scope = scope(client, &args, repositories.as_ref()).await?;
-    progress.set_length(scope.packages.len() as u64);
+    begin(&progress, scope.packages.len());
     let mut known = BTreeMap::new();
     let mut asked = stream::iter(scope.packages.keys().map(|name| metadata(client, name))).buffered(AT_ONCE);
     while let Some(answer) = asked.next().await {
@@ -86,11 +86,10 @@ pub(crate) async fn run(client: &Client, args: args::Verify, out: &Printer) -> R
 
     let mut findings = Vec::new();
     if let Some(repositories) = repositories {
-        progress.set_message("comparing with git");
-        findings = compare::all(client, &repositories, &known, &scope.sets).await?;
+        findings = compare::all(client, &repositories, &known, &scope.sets, &progress).await?;
         if !findings.is_empty() {
             // Something may have been published between the two looks.
-            findings = again(client, &args, &scope, &findings).await?;
+            findings = again(client, &args, &scope, &findings, &progress).await?;
         }
     }
     for finding in missing(&scope, &known) {
@@ -105,8 +104,7 @@ pub(crate) async fn run(client: &Client, args: args::Verify, out: &Printer) -> R
     };
     if !args.no_tarballs {
         let wanted = tarballs(&scope, &known);
-        progress.set_position(0);
-        progress.set_length(wanted.len() as u64);
+        begin(&progress, wanted.len());
         let mut fetched = stream::iter(wanted.into_iter().map(|(name, version, entry)| async move {
             (name, version, tarball(client, name, version, entry).await)
         }))
@@ -114,10 +112,19 @@ pub(crate) async fn run(client: &Client, args: args::Verify, out: &Printer) -> R
         while let Some((name, version, result)) = fetched.next().await {
             progress.inc(1);
             progress.set_message(format!("fetched {name}@{version}"));
-            counts.tarballs += 1;
             match result? {
-                Ok(bytes) => counts.bytes += bytes,
-                Err(finding) => findings.push(finding),
+                Fetched::Good { bytes } => {
+                    counts.tarballs += 1;
+                    counts.bytes += bytes;
+                }
+                Fetched::Bad(finding) => {
+                    counts.tarballs += 1;
+                    findings.push(finding);
+                }
+                Fetched::Absent(finding) => {
+                    counts.absent += 1;
+                    findings.push(finding);
+                }
             }
         }
     }
@@ -135,6 +142,9 @@ struct Counts {
     sets: usize,
     tarballs: usize,
     bytes: u64,
+    /// Tarballs that were never brought to the server.
+    #[serde(rename = "absentTarballs")]
+    absent: usize,
 }
 
 async fn scope(
@@ -225,6 +235,7 @@ async fn again(
     args: &args::Verify,
     scope: &Scope,
     found: &[Finding],
+    progress: &ProgressBar,
 ) -> Result<Vec<Finding>, Failure> {
     let place = args
         .git
@@ -249,7 +260,7 @@ async fn again(
         .copied()
         .filter(|set| subjects.contains(set.to_string().as_str()))
         .collect();
-    compare::all(client, &repositories, &known, &sets).await
+    compare::all(client, &repositories, &known, &sets, progress).await
 }
 
 /// The tarballs that are to be fetched.
@@ -276,36 +287,51 @@ fn tarballs<'a>(
     wanted
 }
 
-/// Fetches a tarball, and returns its size, or what is wrong with it.
+/// What came of fetching a tarball.
+enum Fetched {
+    Good {
+        bytes: u64,
+    },
+    /// It is not what it should be.
+    Bad(Finding),
+    /// The registry was imported without it.
+    Absent(Finding),
+}
+
+/// Fetches a tarball and looks at it.
 async fn tarball(
     client: &Client,
     name: &PackageName,
     version: Version,
     entry: &PublishedVersion,
-) -> Result<Result<u64, Finding>, Failure> {
-    let finding = |problem: String| {
-        Ok(Err(Finding {
-            subject: format!("{name}@{version}"),
-            what: "tarball",
-            problem,
-        }))
+) -> Result<Fetched, Failure> {
+    let finding = |problem: String| Finding {
+        subject: format!("{name}@{version}"),
+        what: "tarball",
+        problem,
     };
     let bytes = match patiently(|| client.fetch_tarball(name, version)).await {
         Ok(bytes) => bytes,
+        Err(Error::Refused { code: Some(code), .. }) if code == "tarball-missing" => {
+            return Ok(Fetched::Absent(finding(
+                "it is not on this server, which was imported without it".to_owned(),
+            )));
+        }
         // It is not there, or what is there is known to be wrong. A server that has no time says nothing of its tarballs.
         Err(error @ Error::Refused { status, .. }) if !matches!(status.as_u16(), 429 | 503) => {
-            return finding(error.to_string());
+            return Ok(Fetched::Bad(finding(error.to_string())));
         }
         Err(error) => return Err(error.into()),
     };
     let size = bytes.len() as u64;
     if size != entry.bytes {
-        return finding(format!("it has {size} bytes, and should have {}", entry.bytes));
+        let problem = format!("it has {size} bytes, and should have {}", entry.bytes);
+        return Ok(Fetched::Bad(finding(problem)));
     }
-    match Sha256::of(&bytes) {
-        hash if hash == entry.hash => Ok(Ok(size)),
-        hash => finding(format!("it is {hash}, and should be {}", entry.hash)),
-    }
+    Ok(match Sha256::of(&bytes) {
+        hash if hash == entry.hash => Fetched::Good { bytes: size },
+        hash => Fetched::Bad(finding(format!("it is {hash}, and should be {}", entry.hash))),
+    })
 }
 
 /// Asks, and asks again while the server does not answer, or wants to be asked more slowly.
@@ -326,41 +352,10 @@ async fn patiently<T, F: Future<Output = Result<T, Error>>>(ask: impl Fn() -> F)
     }
 }
 
-fn report(findings: &[Finding], counts: &Counts, out: &Printer) -> Result<(), Failure> {
-    if out.json() {
-        findings.iter().try_for_each(|finding| out.object(finding))?;
-        let mut summary = json!(counts);
-        summary["findings"] = findings.len().into();
-        out.object(&summary)?;
-    } else if !findings.is_empty() {
-        let mut table = Table::new(["SUBJECT", "WHAT", "PROBLEM"]);
-        for finding in findings {
-            table.row([
-                finding.subject.clone(),
-                finding.what.to_owned(),
-                finding.problem.clone(),
-            ]);
-        }
-        out.table(&table)?;
-    }
-    let Counts {
-        packages,
-        sets,
-        tarballs,
-        bytes,
-    } = counts;
-    let looked_at =
-        format!("looked at {packages} packages, {sets} package sets, {tarballs} tarballs ({bytes} bytes)");
-    if findings.is_empty() {
-        if !out.json() {
-            out.text(&format!("{looked_at}: all is as it should be"))?;
-        }
-        return Ok(());
-    }
-    out.note(&looked_at);
-    Err(Failure::Differs {
-        count: findings.len(),
-    })
+/// Begins the next of several rounds.
+fn begin(progress: &ProgressBar, length: usize) {
+    progress.set_position(0);
+    progress.set_length(length as u64);
 }
 
 /// A bar at the bottom of a terminal; nothing in a pipe.

@@ -26,6 +26,7 @@ use std::{
 
 use config::{Environment, File, FileFormat};
 use docket_worker::{
+    publish::dry_run,
     sandbox::{self, SandboxChoice},
     unpublish::Windows,
 };
@@ -153,6 +154,8 @@ pub struct Operations {
     /// The same for trustees. Default: they can at any time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trustee_unpublish_hours: Option<u32>,
+    /// Hours for which what `docket publish --dry-run` found is kept, so that publishing the same is done at once; 0 keeps nothing. Default 168.
+    pub keep_checks_hours: u32,
     /// Whether the signatures of released clients are taken, which do not say for which registry and until when they are
     /// meant (registry.md §4.1). Default true.
     pub raw_signatures: bool,
@@ -163,6 +166,7 @@ impl Default for Operations {
         Self {
             unpublish_hours: Windows::default().owner_hours,
             trustee_unpublish_hours: Windows::default().trustee_hours,
+            keep_checks_hours: dry_run::KEEP_HOURS,
             raw_signatures: true,
         }
     }

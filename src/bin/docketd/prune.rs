@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Context, bail};
 use docket_core::time::Timestamp;
 use docket_db::Tx;
+use docket_index::checks;
 use docket_jobs::{Clock, EndedJob, JobId, Jobs, archive_storage};
 use docket_storage::Storage;
 use docket_worker::{
@@ -100,7 +101,9 @@ async fn find(config: &Config, switches: &Prune, jobs: &Jobs, storage: &Storage)
     let work_bytes: u64 = work_dirs.iter().map(|path| bytes_below(path)).sum();
     let young = jobs.clock().now().plus_millis(-UNFINISHED_MILLIS).to_chrono();
     let mut unfinished = storage.list_unfinished(young).await?;
-    unfinished.extend(archive_storage(storage).list_unfinished(young).await?);
+    for folder in [archive_storage(storage), checks::storage(storage)] {
+        unfinished.extend(folder.list_unfinished(young).await?);
+    }
     let mut waste = vec![
         Waste {
             what: "work directories of jobs whose worker was killed",
@@ -116,6 +119,7 @@ async fn find(config: &Config, switches: &Prune, jobs: &Jobs, storage: &Storage)
     for (what, owner) in [
         ("blobs that no package and no repository names", Owner::Registry),
         ("blobs of the archive that no log names", Owner::Logs),
+        ("blobs of dry runs that nothing names", Owner::Checks),
     ] {
         let unnamed = garbage::list_unnamed(jobs, storage, owner).await?;
         waste.push(Waste {
@@ -262,7 +266,7 @@ async fn remove(config: &Config, jobs: &Jobs, storage: &Storage, found: Found) -
     }
     // Last, because the blobs of what was removed are garbage now.
     let (mut blobs, mut bytes) = (0, 0);
-    for owner in [Owner::Registry, Owner::Logs] {
+    for owner in [Owner::Registry, Owner::Logs, Owner::Checks] {
         let removed = garbage::remove_unnamed(jobs, storage, owner).await?;
         blobs += removed.blobs;
         bytes += removed.bytes;

@@ -225,6 +225,7 @@ async fn worker_state(config: &Config, stores: &Stores) -> anyhow::Result<Worker
         limits: Arc::new(config.compiler_limits()),
         sizes: SizeRules::default(),
         windows: config.operations.windows(),
+        keep_checks_hours: config.operations.keep_checks_hours,
         gather_millis: matrix::GATHER_MILLIS,
         public_url: config
             .api

@@ -11,7 +11,7 @@ use docket_index::blobs;
 use docket_jobs::{Failure, JobId, Part, Run, archive_storage};
 use docket_storage::Storage;
 
-use crate::outcome::PublishError;
+use crate::outcome::JobError;
 use crate::publish::STORAGE;
 use crate::state::WorkerState;
 
@@ -63,7 +63,7 @@ pub(super) async fn run(state: &WorkerState, run: &Run) -> Result<(), Failure> {
     }
     if let Some(days) = state.retention.remove_after_days {
         let (mut lines, mut parts) = (0, PAGE);
-        while parts == PAGE && !run.cancelled.is_cancelled() {
+        while parts == PAGE {
             let removed = run.jobs().remove_archived(before(days), PAGE).await?;
             lines += removed.0;
             parts = removed.1;
@@ -76,7 +76,7 @@ pub(super) async fn run(state: &WorkerState, run: &Run) -> Result<(), Failure> {
 }
 
 /// Moves the logs of all jobs that ended before `before`.
-async fn archive(state: &WorkerState, run: &Run, before: Timestamp) -> Result<(), PublishError> {
+async fn archive(state: &WorkerState, run: &Run, before: Timestamp) -> Result<(), JobError> {
     let storage = archive_storage(&state.storage);
     let began = Instant::now();
     let (mut moved, mut after) = (Moved::default(), None);
@@ -84,7 +84,7 @@ async fn archive(state: &WorkerState, run: &Run, before: Timestamp) -> Result<()
         let page = run.jobs().list_logged(after, before, PAGE).await?;
         'next: for (job, _) in page.iter().filter(|(_, is_old)| *is_old) {
             while let Some(part) = run.jobs().next_part(*job).await? {
-                if run.cancelled.is_cancelled() || began.elapsed() > WORKING_TIME {
+                if began.elapsed() > WORKING_TIME {
                     run.log.info("The rest is for the next run.");
                     break 'jobs;
                 }
@@ -112,25 +112,25 @@ async fn archive(state: &WorkerState, run: &Run, before: Timestamp) -> Result<()
 
 /// Stores the blob of a part and puts it in the place of its rows. False when that cannot be now: the blob is being removed, or the rows are not
 /// there any more, because another attempt moved them or the job runs again.
-async fn move_part(storage: &Storage, run: &Run, job: JobId, part: &Part) -> Result<bool, PublishError> {
+async fn move_part(storage: &Storage, run: &Run, job: JobId, part: &Part) -> Result<bool, JobError> {
     let (jobs, digest) = (run.jobs(), Sha256::of(part.blob()));
     let mut tx = jobs.db().write().await?;
     if !blobs::hold(&mut tx, digest, jobs.clock().now()).await? {
         return Ok(false);
     }
     tx.commit().await?;
-    let unavailable = PublishError::unavailable(STORAGE);
+    let unavailable = JobError::unavailable(STORAGE);
     let stored = storage.put(part.blob().clone()).await;
     stored.map_err(unavailable)?;
     // The rows are about to go: what the storage has must be what it was given.
     let blob = storage
         .find(digest)
         .await
-        .map_err(PublishError::unavailable(STORAGE))?;
+        .map_err(JobError::unavailable(STORAGE))?;
     let blob =
-        blob.ok_or_else(|| PublishError::unavailable(STORAGE)("a blob is not there that was just stored"))?;
+        blob.ok_or_else(|| JobError::unavailable(STORAGE)("a blob is not there that was just stored"))?;
     let verified = jobs.verify_part(part, blob).await;
-    verified.map_err(PublishError::local("read an archived log back"))?;
+    verified.map_err(JobError::local("read an archived log back"))?;
     let mut tx = jobs.db().write().await?;
     if !blobs::keep(&mut tx, digest, jobs.clock().now()).await?
         || !jobs.archive(&mut tx, job, part, digest).await?

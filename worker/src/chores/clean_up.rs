@@ -1,9 +1,12 @@
-//! Removing what nobody needs any more: old ticks of timetables, what killed workers left behind, and blobs that nothing names.
+//! Removing what nobody needs any more: old ticks of timetables, what killed workers left behind, what dry runs found long ago, and blobs that nothing
+//! names.
 
+use docket_index::checks;
 use docket_jobs::{Failure, Run};
 
 use crate::garbage::{self, Owner};
-use crate::outcome::PublishError;
+use crate::outcome::JobError;
+use crate::publish::dry_run;
 use crate::state::WorkerState;
 use crate::work_dir;
 
@@ -19,7 +22,7 @@ pub(super) async fn run(state: &WorkerState, run: &Run) -> Result<(), Failure> {
     let parent = state.work_dir.clone();
     let dirs = tokio::task::spawn_blocking(move || work_dir::remove_old(&parent))
         .await
-        .map_err(PublishError::local("remove old work directories"))?;
+        .map_err(JobError::local("remove old work directories"))?;
     run.log.info(format!(
         "Removed {ticks} old ticks and {dirs} work directories of workers that were killed."
     ));
@@ -31,6 +34,15 @@ pub(super) async fn run(state: &WorkerState, run: &Run) -> Result<(), Failure> {
     let removed = garbage::remove_unnamed(run.jobs(), &state.storage, Owner::Logs).await?;
     run.log.info(format!(
         "Removed {} blobs of the archive that no log names, {} bytes.",
+        removed.blobs, removed.bytes
+    ));
+    let lapsed = dry_run::lapses_before(state, run);
+    let mut tx = run.jobs().db().write().await?;
+    let forgotten = checks::prune(&mut tx, lapsed).await?;
+    tx.commit().await?;
+    let removed = garbage::remove_unnamed(run.jobs(), &state.storage, Owner::Checks).await?;
+    run.log.info(format!(
+        "Forgot what {forgotten} dry runs found, and removed {} blobs of theirs, {} bytes.",
         removed.blobs, removed.bytes
     ));
     Ok(())

@@ -18,7 +18,7 @@ use walkdir::WalkDir;
 
 use super::refusal::DocumentationRefusal;
 use crate::compiler::Compiler;
-use crate::outcome::PublishError;
+use crate::outcome::JobError;
 use crate::package::unpack;
 use crate::publish::{Installed, REGISTRY, blocking, find_tarball, install};
 use crate::purs::{Documented, Purs};
@@ -45,7 +45,7 @@ pub(super) async fn build(
     Published { manifest, entry }: &Published<'_>,
     resolutions: &BTreeMap<PackageName, Version>,
     work: &Path,
-) -> Result<Vec<u8>, PublishError> {
+) -> Result<Vec<u8>, JobError> {
     let Manifest { name, version, .. } = manifest;
     let tarball = find_tarball(state, name, *version, entry).await?;
     let Installed { dir, .. } = install(state, run, resolutions, work).await?;
@@ -53,10 +53,10 @@ pub(super) async fn build(
     let (into, manifest_text) = (dir.clone(), manifest.to_pretty());
     let resolutions = describe_resolutions(resolutions);
     blocking(move || {
-        unpack(&tarball, &stored, &top, &sizes).map_err(PublishError::local("unpack the stored tarball"))?;
-        lay_out(&stored.join(&top), &into).map_err(PublishError::local("lay out the package"))?;
+        unpack(&tarball, &stored, &top, &sizes).map_err(JobError::local("unpack the stored tarball"))?;
+        lay_out(&stored.join(&top), &into).map_err(JobError::local("lay out the package"))?;
         for (file, text) in [(MANIFEST, manifest_text), (RESOLUTIONS, resolutions)] {
-            fs::write(into.join(file), text).map_err(PublishError::local("lay out the package"))?;
+            fs::write(into.join(file), text).map_err(JobError::local("lay out the package"))?;
         }
         Ok(())
     })

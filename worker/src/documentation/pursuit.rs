@@ -13,9 +13,9 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, Hea
 use reqwest::{Response, StatusCode};
 
 use super::refusal::DocumentationRefusal;
-use crate::outcome::PublishError;
+use crate::outcome::JobError;
 
-/// What [`PublishError::Unavailable`] calls it.
+/// What [`JobError::Unavailable`] calls it.
 const SERVICE: &str = "Pursuit";
 
 /// How long it may take over an answer; it asks GitHub for the owner of the token meanwhile.
@@ -85,14 +85,14 @@ impl Pursuit {
     }
 
     /// Whether it shows the documentation of a version.
-    pub(super) async fn shows(&self, name: &PackageName, version: Version) -> Result<bool, PublishError> {
+    pub(super) async fn shows(&self, name: &PackageName, version: Version) -> Result<bool, JobError> {
         let url = format!("{}/packages/purescript-{name}/available-versions", self.url);
         let response = self.http.get(url).header(ACCEPT, "application/json").send().await;
         let (status, answer) = read(response).await?;
         match status {
             StatusCode::OK => {
                 let listed: Vec<(String, String)> =
-                    serde_json::from_slice(&answer).map_err(PublishError::unavailable(SERVICE))?;
+                    serde_json::from_slice(&answer).map_err(JobError::unavailable(SERVICE))?;
                 let mut versions = listed.iter().map(|(version, _)| Version::parse_lenient(version));
                 Ok(versions.any(|listed| listed == Ok(version)))
             }
@@ -102,11 +102,11 @@ impl Pursuit {
     }
 
     /// Uploads what `purs publish` printed. A version that is there already is replaced by the same.
-    pub(super) async fn upload(&self, json: &[u8]) -> Result<(), PublishError> {
+    pub(super) async fn upload(&self, json: &[u8]) -> Result<(), JobError> {
         let compressing = "compress the documentation";
         let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
-        gzip.write_all(json).map_err(PublishError::local(compressing))?;
-        let body = gzip.finish().map_err(PublishError::local(compressing))?;
+        gzip.write_all(json).map_err(JobError::local(compressing))?;
+        let body = gzip.finish().map_err(JobError::local(compressing))?;
         let request = self
             .http
             .post(format!("{}/packages", self.url))
@@ -134,14 +134,10 @@ impl fmt::Debug for Pursuit {
 }
 
 /// Reads the status and the beginning of the answer.
-async fn read(response: Result<Response, reqwest::Error>) -> Result<(StatusCode, Vec<u8>), PublishError> {
-    let mut response = response.map_err(PublishError::unavailable(SERVICE))?;
+async fn read(response: Result<Response, reqwest::Error>) -> Result<(StatusCode, Vec<u8>), JobError> {
+    let mut response = response.map_err(JobError::unavailable(SERVICE))?;
     let mut answer = Vec::new();
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(PublishError::unavailable(SERVICE))?
-    {
+    while let Some(chunk) = response.chunk().await.map_err(JobError::unavailable(SERVICE))? {
         answer.extend_from_slice(&chunk);
         if answer.len() > ANSWER_BYTES {
             answer.truncate(ANSWER_BYTES);
@@ -152,10 +148,10 @@ async fn read(response: Result<Response, reqwest::Error>) -> Result<(StatusCode,
 }
 
 /// Tells an answer that will be another one later from one that will not.
-fn refused(status: StatusCode, answer: &[u8]) -> PublishError {
+fn refused(status: StatusCode, answer: &[u8]) -> JobError {
     let later = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
     if status.is_server_error() || later.contains(&status) {
-        return PublishError::unavailable(SERVICE)(format!("it answered {status}"));
+        return JobError::unavailable(SERVICE)(format!("it answered {status}"));
     }
     let answer = String::from_utf8_lossy(answer);
     DocumentationRefusal::Refused {

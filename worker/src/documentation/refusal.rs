@@ -5,7 +5,7 @@
 use docket_core::version::Version;
 use docket_jobs::Failure;
 
-use crate::outcome::PublishError;
+use crate::outcome::JobError;
 use docket_package::codes;
 
 /// Why documentation was not published. The version is: nothing of this touches it.
@@ -42,7 +42,7 @@ codes! { DocumentationRefusal:
     TokenRefused => "documentation-token-refused",
 }
 
-impl From<DocumentationRefusal> for PublishError {
+impl From<DocumentationRefusal> for JobError {
     fn from(refusal: DocumentationRefusal) -> Self {
         Self::Stopped(Failure::Rejected {
             code: refusal.code(),

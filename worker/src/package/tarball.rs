@@ -13,7 +13,7 @@ use tar::{Builder, EntryType, Header};
 use walkdir::WalkDir;
 
 use super::SizeRules;
-use crate::outcome::PublishError;
+use crate::outcome::JobError;
 use crate::rejection::Rejection;
 
 /// The operating system byte of gzip that stands for Unix.
@@ -47,7 +47,7 @@ impl Tarball {
 /// # Errors
 ///
 /// A [`Rejection`] when the tarball breaks the size `rules`.
-pub fn pack(parent: &Path, top: &str, rules: &SizeRules) -> Result<Tarball, PublishError> {
+pub fn pack(parent: &Path, top: &str, rules: &SizeRules) -> Result<Tarball, JobError> {
     let capped = Capped {
         kept: Vec::new(),
         seen: 0,
@@ -58,11 +58,11 @@ pub fn pack(parent: &Path, top: &str, rules: &SizeRules) -> Result<Tarball, Publ
         .operating_system(GZIP_UNIX)
         .write(capped, Compression::default());
     let mut builder = Builder::new(gzip);
-    write_entries(&mut builder, parent, top).map_err(PublishError::local("pack the tarball"))?;
+    write_entries(&mut builder, parent, top).map_err(JobError::local("pack the tarball"))?;
     let Capped { kept, seen, .. } = builder
         .into_inner()
         .and_then(flate2::write::GzEncoder::finish)
-        .map_err(PublishError::local("pack the tarball"))?;
+        .map_err(JobError::local("pack the tarball"))?;
     check_size(seen, rules)?;
     Ok(Tarball {
         hash: Sha256::of(&kept),
@@ -71,7 +71,7 @@ pub fn pack(parent: &Path, top: &str, rules: &SizeRules) -> Result<Tarball, Publ
 }
 
 /// Refuses a compressed size over the limit, or one so small that nothing can be inside.
-fn check_size(size_bytes: u64, rules: &SizeRules) -> Result<(), Rejection> {
+pub(crate) fn check_size(size_bytes: u64, rules: &SizeRules) -> Result<(), Rejection> {
     if size_bytes > rules.max_bytes {
         return Err(Rejection::TarballTooLarge {
             size_bytes,
@@ -280,7 +280,7 @@ mod tests {
         };
         let exact = packed(&dir).size_bytes();
         let result = pack(dir.path(), "demo-1.0.0", &rules);
-        let Err(PublishError::Rejected(Rejection::TarballTooLarge {
+        let Err(JobError::Rejected(Rejection::TarballTooLarge {
             size_bytes,
             limit_bytes: 5_000,
         })) = result

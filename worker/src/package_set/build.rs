@@ -13,7 +13,7 @@ use docket_jobs::Run;
 use super::blame::{Complaint, Group, Oracle};
 use super::start::Start;
 use super::workshop::{PACKAGES, Workshop};
-use crate::outcome::PublishError;
+use crate::outcome::JobError;
 use crate::publish::{blocking, find_tarball};
 use crate::purs::{Compiled, Purs, Report};
 use crate::rejection::{Rejection, join};
@@ -56,10 +56,10 @@ impl<'a> Build<'a> {
         run: &'a Run,
         start: &'a Start,
         candidates: &'a [Candidate],
-    ) -> Result<Self, PublishError> {
+    ) -> Result<Self, JobError> {
         let (dir, elsewhere) = (state.package_set_dir.clone(), state.work_dir.clone());
         let workshop = blocking(move || {
-            Workshop::open(&dir, &elsewhere).map_err(PublishError::local("open its package set directory"))
+            Workshop::open(&dir, &elsewhere).map_err(JobError::local("open its package set directory"))
         })
         .await?;
         if !workshop.is_kept() {
@@ -88,7 +88,7 @@ impl<'a> Build<'a> {
         Ok(build)
     }
 
-    async fn install(&self) -> Result<(), PublishError> {
+    async fn install(&self) -> Result<(), JobError> {
         let wanted = self.tarballs().await?;
         let (workshop, compiler) = (self.workshop.clone(), self.start.compiler.clone());
         let digests = wanted
@@ -98,7 +98,7 @@ impl<'a> Build<'a> {
         let in_place = blocking(move || {
             workshop
                 .tidy(&digests, &compiler)
-                .map_err(PublishError::local("tidy its package set directory"))
+                .map_err(JobError::local("tidy its package set directory"))
         })
         .await?;
         let in_place: BTreeSet<_> = in_place.into_iter().collect();
@@ -113,7 +113,7 @@ impl<'a> Build<'a> {
             blocking(move || {
                 workshop
                     .install(&bytes, &package, number, digest, &sizes)
-                    .map_err(PublishError::local("unpack the packages"))
+                    .map_err(JobError::local("unpack the packages"))
             })
             .await?;
             installed += 1;
@@ -129,7 +129,7 @@ impl<'a> Build<'a> {
     /// The tarball of every version that any compilation needs.
     async fn tarballs(
         &self,
-    ) -> Result<BTreeMap<(PackageName, Version), docket_core::metadata::PublishedVersion>, PublishError> {
+    ) -> Result<BTreeMap<(PackageName, Version), docket_core::metadata::PublishedVersion>, JobError> {
         let members = self.start.set.packages.clone().into_iter();
         let candidates = self.candidates.iter();
         let candidates =
@@ -148,7 +148,7 @@ impl<'a> Build<'a> {
     }
 
     /// Compiles the starting set with `group`, and keeps the output if it is good and goes beyond what is kept.
-    pub(super) async fn compile(&mut self, group: &Group) -> Result<Tried, PublishError> {
+    pub(super) async fn compile(&mut self, group: &Group) -> Result<Tried, JobError> {
         let packages = self.packages(group);
         if packages.is_empty() {
             // The compiler would complain that there is nothing to compile.
@@ -158,7 +158,7 @@ impl<'a> Build<'a> {
         blocking(move || {
             workshop
                 .lay_out(&laid_out)
-                .map_err(PublishError::local("lay out the packages"))
+                .map_err(JobError::local("lay out the packages"))
         })
         .await?;
         let purs = Purs {
@@ -202,12 +202,12 @@ impl<'a> Build<'a> {
         }
     }
 
-    async fn keep_output(&mut self, group: &Group) -> Result<(), PublishError> {
+    async fn keep_output(&mut self, group: &Group) -> Result<(), JobError> {
         let (workshop, compiler) = (self.workshop.clone(), self.start.compiler.clone());
         blocking(move || {
             workshop
                 .keep_output(&compiler)
-                .map_err(PublishError::local("keep the compiler's output"))
+                .map_err(JobError::local("keep the compiler's output"))
         })
         .await?;
         self.settled = group.clone();
@@ -215,15 +215,13 @@ impl<'a> Build<'a> {
     }
 
     /// Makes sure that exactly `kept` has compiled, whatever was tried since: this is what is released.
-    pub(super) async fn settle(&mut self, kept: &Group) -> Result<(), PublishError> {
+    pub(super) async fn settle(&mut self, kept: &Group) -> Result<(), JobError> {
         if self.settled == *kept {
             return Ok(());
         }
         match self.compile(kept).await? {
             Tried::Compiled => Ok(()),
-            Tried::Failed { report, .. } => {
-                Err(PublishError::local("compile again what had compiled")(report))
-            }
+            Tried::Failed { report, .. } => Err(JobError::local("compile again what had compiled")(report)),
         }
     }
 
@@ -303,9 +301,9 @@ impl<'a> Build<'a> {
 }
 
 impl Oracle for Build<'_> {
-    type Error = PublishError;
+    type Error = JobError;
 
-    async fn compile(&mut self, group: &Group) -> Result<Result<(), Complaint>, PublishError> {
+    async fn compile(&mut self, group: &Group) -> Result<Result<(), Complaint>, JobError> {
         Ok(match Build::compile(self, group).await? {
             Tried::Compiled => Ok(()),
             Tried::Failed { complaint, .. } => Err(complaint),

@@ -7,7 +7,7 @@ use docket_core::package_set::checks::UpdateError;
 use docket_core::version::Version;
 use docket_jobs::Failure;
 
-use crate::outcome::PublishError;
+use crate::outcome::JobError;
 use crate::rejection::join;
 use docket_package::codes;
 
@@ -93,7 +93,7 @@ impl From<UpdateError> for SetRefusal {
     }
 }
 
-impl From<SetRefusal> for PublishError {
+impl From<SetRefusal> for JobError {
     fn from(refusal: SetRefusal) -> Self {
         Self::Stopped(Failure::Rejected {
             code: refusal.code(),

@@ -7,7 +7,7 @@ use docket_core::version::Version;
 use docket_jobs::Run;
 
 use crate::compiler::Compiler;
-use crate::outcome::PublishError;
+use crate::outcome::JobError;
 use crate::rejection::Rejection;
 use crate::state::WorkerState;
 
@@ -28,7 +28,7 @@ pub(super) async fn read(
     state: &WorkerState,
     run: &Run,
     update: &PackageSetUpdate,
-) -> Result<Start, PublishError> {
+) -> Result<Start, JobError> {
     let known = state.compilers.versions();
     if let Some(requested) = update.compiler.filter(|version| !known.contains(version)) {
         return Err(Rejection::CompilerNotSupported { requested, known }.into());
@@ -67,6 +67,6 @@ pub(super) async fn read(
 }
 
 /// The machine lost a compiler that sets were released with: our turn.
-fn missing(cause: String) -> PublishError {
-    PublishError::local("find the compiler of the package set")(cause)
+fn missing(cause: String) -> JobError {
+    JobError::local("find the compiler of the package set")(cause)
 }

@@ -7,9 +7,8 @@ use serde_json::json;
 
 use super::Candidate;
 use super::install::{Build, REGISTRY};
-use super::plan::Plan;
-use crate::compiler::Compiler;
-use crate::outcome::PublishError;
+use super::plan::{Plan, graph_compiler};
+use crate::outcome::JobError;
 use crate::purs::{self, Graphed, PackageDirs, Purs};
 use crate::state::WorkerState;
 
@@ -20,7 +19,7 @@ pub(super) async fn check_dependencies(
     candidate: &Candidate,
     plan: &Plan,
     build: &Build,
-) -> Result<(), PublishError> {
+) -> Result<(), JobError> {
     let Some(compiler) = graph_compiler(state, plan) else {
         run.log
             .warn("No compiler here can print a module graph, so the dependencies are taken as they are.");
@@ -48,13 +47,6 @@ pub(super) async fn check_dependencies(
     Ok(())
 }
 
-/// The compiler of the plan, or the lowest one with `purs graph`.
-fn graph_compiler<'a>(state: &'a WorkerState, plan: &'a Plan) -> Option<&'a Compiler> {
-    std::iter::once(&plan.compiler)
-        .chain(state.compilers.iter())
-        .find(|compiler| purs::has_graph(compiler.version))
-}
-
 /// Compiles the package with its dependencies.
 pub(super) async fn compile(
     state: &WorkerState,
@@ -62,7 +54,7 @@ pub(super) async fn compile(
     candidate: &Candidate,
     plan: &Plan,
     build: &Build,
-) -> Result<(), PublishError> {
+) -> Result<(), JobError> {
     let shown = json!({ "compiler": plan.compiler.version, "resolutions": plan.versions });
     run.log.notice(format!(
         "Checking that {}@{} compiles with this compiler and build plan:\n```json\n{shown:#}\n```",

@@ -10,7 +10,7 @@ use docket_core::version::Version;
 use docket_jobs::Run;
 
 use super::blocking;
-use crate::outcome::PublishError;
+use crate::outcome::JobError;
 use crate::package::unpack;
 use crate::rejection::Rejection;
 use crate::state::WorkerState;
@@ -18,7 +18,7 @@ use crate::state::WorkerState;
 /// Where dependencies lie, below the build directory.
 pub(crate) const REGISTRY: &str = ".registry";
 
-/// What [`PublishError::Unavailable`] calls the blob store and where tarballs are fetched from.
+/// What [`JobError::Unavailable`] calls the blob store and where tarballs are fetched from.
 pub(crate) const STORAGE: &str = "the tarball store";
 
 /// A directory to build in.
@@ -34,9 +34,9 @@ pub(crate) async fn install(
     run: &Run,
     versions: &BTreeMap<PackageName, Version>,
     work: &Path,
-) -> Result<Build, PublishError> {
+) -> Result<Build, JobError> {
     let dir = work.join("build");
-    std::fs::create_dir_all(dir.join(REGISTRY)).map_err(PublishError::local("make a work directory"))?;
+    std::fs::create_dir_all(dir.join(REGISTRY)).map_err(JobError::local("make a work directory"))?;
     let mut dependencies = BTreeMap::new();
     for (name, version) in versions {
         let entry = published(run, name, *version).await?;
@@ -44,7 +44,7 @@ pub(crate) async fn install(
         let (top, into, sizes) = (format!("{name}-{version}"), dir.join(REGISTRY), state.sizes);
         dependencies.insert(format!("{REGISTRY}/{top}"), name.clone());
         blocking(move || {
-            unpack(&bytes, &into, &top, &sizes).map_err(PublishError::local("unpack the dependencies"))
+            unpack(&bytes, &into, &top, &sizes).map_err(JobError::local("unpack the dependencies"))
         })
         .await?;
         run.log.debug(format!("Installed {name}@{version}."));
@@ -58,18 +58,14 @@ pub(crate) async fn find_tarball(
     name: &PackageName,
     version: Version,
     entry: &PublishedVersion,
-) -> Result<Bytes, PublishError> {
+) -> Result<Bytes, JobError> {
     let found = state.tarballs.find(name, version, entry).await;
-    found.map_err(PublishError::unavailable(STORAGE))?.ok_or_else(|| {
-        PublishError::unavailable(STORAGE)(format!("the tarball of {name}@{version} is not there"))
+    found.map_err(JobError::unavailable(STORAGE))?.ok_or_else(|| {
+        JobError::unavailable(STORAGE)(format!("the tarball of {name}@{version} is not there"))
     })
 }
 
-async fn published(
-    run: &Run,
-    name: &PackageName,
-    version: Version,
-) -> Result<PublishedVersion, PublishError> {
+async fn published(run: &Run, name: &PackageName, version: Version) -> Result<PublishedVersion, JobError> {
     let mut tx = run.jobs().db().read().await?;
     let metadata = docket_index::find_metadata(&mut tx, name).await?;
     let entry = metadata.and_then(|mut metadata| metadata.published.remove(&version));

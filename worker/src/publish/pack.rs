@@ -7,7 +7,7 @@ use docket_core::version::Version;
 use docket_jobs::Run;
 
 use super::{Candidate, blocking, modules};
-use crate::outcome::PublishError;
+use crate::outcome::JobError;
 use crate::package::{self, Selection, Tarball};
 use crate::rejection::Rejection;
 use crate::state::WorkerState;
@@ -17,7 +17,7 @@ pub(super) async fn select(
     run: &Run,
     candidate: &Candidate,
     compiler: Version,
-) -> Result<Selection, PublishError> {
+) -> Result<Selection, JobError> {
     let dir = candidate.package_dir.clone();
     let include = candidate.manifest.include_files.clone();
     let exclude = candidate.manifest.exclude_files.clone();
@@ -43,7 +43,7 @@ pub(super) async fn lay_out(
     candidate: &Candidate,
     selection: Selection,
     build_dir: &Path,
-) -> Result<(), PublishError> {
+) -> Result<(), JobError> {
     let from = candidate.package_dir.clone();
     let to = build_dir.join(candidate.top());
     let manifest = candidate.manifest.to_pretty();
@@ -51,15 +51,15 @@ pub(super) async fn lay_out(
     blocking(move || {
         let copying = "copy the package";
         let mut bytes = 0;
-        fs::create_dir(&to).map_err(PublishError::local(copying))?;
+        fs::create_dir(&to).map_err(JobError::local(copying))?;
         for file in &selection.files {
             let target = to.join(file);
             if let Some(parent) = target.parent() {
-                fs::create_dir_all(parent).map_err(PublishError::local(copying))?;
+                fs::create_dir_all(parent).map_err(JobError::local(copying))?;
             }
             // Links were followed to choose the file and are followed here: a package holds files only. One large
             // file can be reached by many links, so the copies are counted, not the files.
-            bytes += fs::copy(from.join(file), target).map_err(PublishError::local(copying))?;
+            bytes += fs::copy(from.join(file), target).map_err(JobError::local(copying))?;
             if bytes > limit {
                 let what = format!("more than {limit} bytes are packed");
                 return Err(Rejection::SourceTooLarge {
@@ -69,7 +69,7 @@ pub(super) async fn lay_out(
                 .into());
             }
         }
-        fs::write(to.join("purs.json"), manifest).map_err(PublishError::local(copying))
+        fs::write(to.join("purs.json"), manifest).map_err(JobError::local(copying))
     })
     .await
 }
@@ -80,7 +80,7 @@ pub(super) async fn pack(
     run: &Run,
     candidate: &Candidate,
     build_dir: &Path,
-) -> Result<Tarball, PublishError> {
+) -> Result<Tarball, JobError> {
     let (dir, top, sizes) = (build_dir.to_owned(), candidate.top(), state.sizes);
     let tarball = blocking(move || package::pack(&dir, &top, &sizes)).await?;
     run.log.info(format!(

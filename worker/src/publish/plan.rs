@@ -9,10 +9,12 @@ use docket_core::range::Range;
 use docket_core::solver::{self, check_resolutions};
 use docket_core::version::Version;
 use docket_jobs::Run;
+use serde_json::json;
 
 use super::blocking;
 use crate::compiler::Compiler;
-use crate::outcome::PublishError;
+use crate::outcome::JobError;
+use crate::purs;
 use crate::rejection::Rejection;
 use crate::state::WorkerState;
 
@@ -29,7 +31,7 @@ pub(super) async fn make(
     run: &Run,
     request: &Publish,
     manifest: &Manifest,
-) -> Result<Plan, PublishError> {
+) -> Result<Plan, JobError> {
     let known = state.compilers.versions();
     if let Some(requested) = request.compiler.filter(|version| !known.contains(version)) {
         return Err(Rejection::CompilerNotSupported { requested, known }.into());
@@ -53,7 +55,7 @@ pub(super) async fn make(
         }
     };
     let compiler = state.compilers.find_version(version).cloned();
-    let compiler = compiler.ok_or_else(|| PublishError::local("find its compiler")(version.to_string()))?;
+    let compiler = compiler.ok_or_else(|| JobError::local("find its compiler")(version.to_string()))?;
     describe(state, run, &compiler);
     Ok(Plan { compiler, versions })
 }
@@ -63,7 +65,7 @@ async fn solve(
     compilers: Vec<Version>,
     required: BTreeMap<PackageName, Range>,
     compiler: Option<Version>,
-) -> Result<(Version, BTreeMap<PackageName, Version>), PublishError> {
+) -> Result<(Version, BTreeMap<PackageName, Version>), JobError> {
     let mut tx = run.jobs().db().read().await?;
     let index = docket_index::load_solver_index(&mut tx, &compilers).await?;
     drop(tx);
@@ -78,6 +80,40 @@ async fn solve(
         plan.compiler
     ));
     Ok((plan.compiler, plan.versions))
+}
+
+/// Says all that the result of a build rests on beside the sources and the plan's own text: what was found with the same words is found again.
+pub(super) async fn inputs(state: &WorkerState, run: &Run, plan: &Plan) -> Result<String, JobError> {
+    let mut tx = run.jobs().db().read().await?;
+    let mut dependencies = BTreeMap::new();
+    for (name, version) in &plan.versions {
+        let metadata = docket_index::find_metadata(&mut tx, name).await?;
+        let entry = metadata.and_then(|mut metadata| metadata.published.remove(version));
+        let entry = entry.ok_or_else(|| Rejection::DependencyNotPublished {
+            name: name.clone(),
+            version: *version,
+        })?;
+        dependencies.insert(
+            name,
+            json!({ "version": version, "hash": entry.hash.to_string() }),
+        );
+    }
+    let inputs = json!({
+        // The rules are those of the program.
+        "program": env!("CARGO_PKG_VERSION"),
+        "compiler": plan.compiler.version,
+        "isStandIn": plan.compiler.is_stand_in,
+        "graphCompiler": graph_compiler(state, plan).map(|compiler| compiler.version),
+        "dependencies": dependencies,
+    });
+    Ok(inputs.to_string())
+}
+
+/// The compiler of the plan, or the lowest one with `purs graph`.
+pub(super) fn graph_compiler<'a>(state: &'a WorkerState, plan: &'a Plan) -> Option<&'a Compiler> {
+    std::iter::once(&plan.compiler)
+        .chain(state.compilers.iter())
+        .find(|compiler| purs::has_graph(compiler.version))
 }
 
 /// An author should know what the checks are worth.

@@ -10,7 +10,7 @@ use docket_core::operation::Publish;
 use docket_jobs::Run;
 use docket_package::request;
 
-use crate::outcome::PublishError;
+use crate::outcome::JobError;
 
 /// Where a version stands.
 pub(super) enum Standing {
@@ -31,8 +31,13 @@ pub(super) enum Standing {
     },
 }
 
+/// Reads what the job was given.
+pub(super) fn read(run: &Run) -> Result<Publish, JobError> {
+    serde_json::from_str(&run.job.payload).map_err(JobError::local("read the job's payload"))
+}
+
 /// Checks the request against what is registered.
-pub(super) async fn check(run: &Run, request: &Publish) -> Result<Standing, PublishError> {
+pub(super) async fn check(run: &Run, request: &Publish) -> Result<Standing, JobError> {
     let (name, version) = (&request.name, request.version);
     let mut tx = run.jobs().db().read().await?;
     let metadata = docket_index::find_metadata(&mut tx, name).await?;

@@ -40,7 +40,7 @@ impl Bench {
         ask(purs, self.dir.path().join("work")).await
     }
 
-    async fn compile_within(&self, limits: Limits) -> Result<Report, PublishError> {
+    async fn compile_within(&self, limits: Limits) -> Result<Report, JobError> {
         self.with(limits, async |purs, work| {
             purs.compile(&work, &["src/**/*.purs".into()], &[".registry".into()])
                 .await
@@ -48,11 +48,11 @@ impl Bench {
         .await
     }
 
-    async fn compile(&self) -> Result<Report, PublishError> {
+    async fn compile(&self) -> Result<Report, JobError> {
         self.compile_within(Limits::default()).await
     }
 
-    async fn graph(&self) -> Result<Graphed, PublishError> {
+    async fn graph(&self) -> Result<Graphed, JobError> {
         self.with(Limits::default(), async |purs, work| {
             purs.graph(&work, &["src/**/*.purs".into()]).await
         })
@@ -60,9 +60,9 @@ impl Bench {
     }
 }
 
-fn rejection<T: std::fmt::Debug>(result: Result<T, PublishError>) -> Rejection {
+fn rejection<T: std::fmt::Debug>(result: Result<T, JobError>) -> Rejection {
     match result {
-        Err(PublishError::Rejected(rejection)) => rejection,
+        Err(JobError::Rejected(rejection)) => rejection,
         other => panic!("expected a rejection, got {other:?}"),
     }
 }

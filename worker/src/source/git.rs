@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use docket_core::location::Location;
 
-use crate::outcome::PublishError;
+use crate::outcome::JobError;
 use crate::rejection::Rejection;
 use invoke::{GitError, SERVICE};
 pub use repository::{Snapshot, make_repository};
@@ -95,18 +95,18 @@ pub struct Checkout {
 ///
 /// # Errors
 ///
-/// [`PublishError::Rejected`] when the author can help it, [`PublishError::Unavailable`] when the host did not
-/// answer, [`PublishError::Local`] when git itself cannot run here. Dropping the future kills git.
+/// [`JobError::Rejected`] when the author can help it, [`JobError::Unavailable`] when the host did not
+/// answer, [`JobError::Local`] when git itself cannot run here. Dropping the future kills git.
 pub async fn fetch(
     config: &SourceConfig,
     location: &Location,
     git_ref: &str,
     dir: &Path,
-) -> Result<Checkout, PublishError> {
+) -> Result<Checkout, JobError> {
     refs::check(git_ref)?;
     let source = address::of(config, location)?;
     let git = invoke::Git::new(config, &source.scheme, dir)?;
-    let (url, full_ref) = find(&git, &source, git_ref).await?;
+    let Tip { url, full_ref, .. } = find(&git, &source, git_ref).await?;
 
     let root = dir.join("source");
     git.run(
@@ -138,7 +138,7 @@ pub async fn fetch(
     // Nothing after this needs the history, and nothing should be able to run git on it.
     tokio::fs::remove_dir_all(root.join(".git"))
         .await
-        .map_err(PublishError::local("write the source"))?;
+        .map_err(JobError::local("write the source"))?;
 
     let package_dir = match &source.subdir {
         None => root.clone(),
@@ -154,46 +154,72 @@ pub async fn fetch(
     })
 }
 
+/// What a ref names now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tip {
+    /// The address that answered.
+    pub url: String,
+    /// The full name of the ref, such as `refs/tags/v1.0.0`.
+    pub full_ref: String,
+    /// The commit.
+    pub commit: String,
+}
+
+/// Finds out which commit `git_ref` names at `location`, without fetching it. `dir` is for git's own files.
+///
+/// # Errors
+///
+/// Like [`fetch`].
+pub async fn find_tip(
+    config: &SourceConfig,
+    location: &Location,
+    git_ref: &str,
+    dir: &Path,
+) -> Result<Tip, JobError> {
+    refs::check(git_ref)?;
+    let source = address::of(config, location)?;
+    let git = invoke::Git::new(config, &source.scheme, dir)?;
+    find(&git, &source, git_ref).await
+}
+
 /// Checks that something can be fetched from `location`, and returns the address that answers. `dir` is for git's own files.
 ///
 /// # Errors
 ///
 /// Like [`fetch`].
-pub async fn check(config: &SourceConfig, location: &Location, dir: &Path) -> Result<String, PublishError> {
+pub async fn check(config: &SourceConfig, location: &Location, dir: &Path) -> Result<String, JobError> {
     let source = address::of(config, location)?;
     let git = invoke::Git::new(config, &source.scheme, dir)?;
     Ok(list(&git, &source).await?.0)
 }
 
-/// Finds the address that answers and the full name of the ref there.
-async fn find(
-    git: &invoke::Git<'_>,
-    source: &address::Source,
-    git_ref: &str,
-) -> Result<(String, String), PublishError> {
+/// Finds the address that answers, and the ref there.
+async fn find(git: &invoke::Git<'_>, source: &address::Source, git_ref: &str) -> Result<Tip, JobError> {
     let (url, listed) = list(git, source).await?;
-    match refs::resolve(&listed, git_ref) {
-        Some(full) => Ok((url, full)),
-        None => Err(Rejection::RefNotFound {
+    let Some(found) = refs::resolve(&listed, git_ref) else {
+        let git_ref = git_ref.to_owned();
+        return Err(Rejection::RefNotFound {
             repository: url,
-            git_ref: git_ref.to_owned(),
+            git_ref,
         }
-        .into()),
-    }
+        .into());
+    };
+    Ok(Tip {
+        url,
+        full_ref: found.name.clone(),
+        commit: found.commit.clone(),
+    })
 }
 
 /// Finds the address that answers and lists its refs, of which there is at least one.
-async fn list(
-    git: &invoke::Git<'_>,
-    source: &address::Source,
-) -> Result<(String, Vec<String>), PublishError> {
+async fn list(git: &invoke::Git<'_>, source: &address::Source) -> Result<(String, Vec<refs::Ref>), JobError> {
     let mut refused = None;
     for url in &source.candidates {
         match retrying(git.config, || git.list_refs(url)).await {
             Ok(listed) if listed.is_empty() => return Err(Rejection::RepositoryEmpty(url.clone()).into()),
             Ok(listed) => return Ok((url.clone(), listed)),
             Err(err) => match err.judge(url) {
-                PublishError::Rejected(rejection @ Rejection::RepositoryNotAccessible(_)) => {
+                JobError::Rejected(rejection @ Rejection::RepositoryNotAccessible(_)) => {
                     refused.get_or_insert(rejection);
                 }
                 other => return Err(other),
@@ -226,9 +252,9 @@ where
     unreachable!("the last attempt returns")
 }
 
-fn path_text(path: &Path) -> Result<&str, PublishError> {
+fn path_text(path: &Path) -> Result<&str, JobError> {
     path.to_str()
-        .ok_or_else(|| PublishError::local("use its work directory")("its path is not UTF-8"))
+        .ok_or_else(|| JobError::local("use its work directory")("its path is not UTF-8"))
 }
 
 #[cfg(test)]

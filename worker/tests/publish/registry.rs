@@ -112,6 +112,7 @@ impl Registry {
             limits: Arc::new(limits),
             sizes: SizeRules::default(),
             windows: Windows::default(),
+            keep_checks_hours: publish::dry_run::KEEP_HOURS,
             gather_millis: 1,
             pursuit: None,
             licenses: Arc::new(LicenseDetector::new().unwrap()),

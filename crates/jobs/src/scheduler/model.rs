@@ -268,7 +268,7 @@ impl Store for Model {
         Ok(())
     }
 
-    async fn apply_ends(&mut self, ends: &[End], now: Timestamp) -> Result<u64, Error> {
+    async fn apply_ends(&mut self, ends: &[End], now: Timestamp) -> Result<Vec<JobId>, Error> {
         let mut left = Vec::new();
         for end in ends {
             let current = |job: &&mut ModelJob| {
@@ -296,7 +296,7 @@ impl Store for Model {
             job.job.lease_by = None;
             left.push(end.id);
         }
-        Ok(self.unpark_lines(&left))
+        Ok(left)
     }
 
     async fn unpark_due(&mut self, now: Timestamp) -> Result<(), Error> {
@@ -338,7 +338,7 @@ impl Store for Model {
             .values()
             .filter(|job| job.job.state == JobState::Running)
         {
-            scene.runs(&job.job.kind, job.locks.iter().cloned());
+            scene.run(job.job.kind.clone(), 1, job.locks.iter().cloned());
         }
         Ok(scene)
     }

@@ -7,7 +7,7 @@ use docket_db::{Error, Tx, on};
 
 use super::{
     jobs::{JobRow, job_columns},
-    over_list, prefer_indexes, to_id_list,
+    over_ids, prefer_indexes, to_id_list,
 };
 use crate::{
     Job, JobId,
@@ -17,25 +17,26 @@ use crate::{
 
 /// Lets no other scheduler decide before `tx` ends, in any process. On SQLite a write transaction does so already.
 ///
-/// Whatever moves a job between `queued` and `running`, or changes what queued jobs wait for, calls this first: so a job that parks on a lock
-/// cannot miss that the lock is freed in the same moment.
+/// Whatever takes jobs, parks them or lets them go calls this before: so a job that parks on a lock cannot miss that the lock is freed in the same
+/// moment. Whoever has called it waits for no row of a running job: those who end attempts have such rows, and wait for this.
 pub(crate) async fn serialise(tx: &mut Tx) -> Result<(), Error> {
-    if let Tx::Postgres(tx) = tx {
-        const SQL: &str = concat!(
-            "SELECT pg_advisory_xact_lock(hashtext('docket_jobs claim')), ",
-            prefer_indexes!()
-        );
-        sqlx::query(SQL).execute(&mut **tx).await?;
+    if let Tx::Postgres(postgres) = tx {
+        const SQL: &str = "SELECT pg_advisory_xact_lock(hashtext('docket_jobs claim'))";
+        sqlx::query(SQL).execute(&mut **postgres).await?;
     }
-    Ok(())
+    prefer_indexes(tx).await
 }
 
-/// Returns the facts that decide which jobs may run, by one statement: a claim waits for few answers.
+/// Stands in no lock's name: where a list of them is one text.
+const BETWEEN_LOCKS: &str = "\n";
+
+/// Returns the facts that decide which jobs may run, by one statement: a claim waits for few answers. What runs is one row for each kind, however many run.
 pub(crate) async fn load_scene(tx: &mut Tx) -> Result<Scene, Error> {
     const SQL: &str = "
-        SELECT 'runs' AS fact, job.id AS id, job.kind AS kind, job_lock.name AS lock, 0 AS number
-        FROM job LEFT JOIN job_lock ON job_lock.job_id = job.id
-        WHERE job.state = 'running'
+        SELECT 'runs' AS fact, NULL AS id, running.kind AS kind, string_agg(running.locks, $1) AS locks, count(*) AS number
+        FROM (SELECT job.kind, (SELECT string_agg(name, $1) FROM job_lock WHERE job_lock.job_id = job.id) AS locks
+              FROM job WHERE job.state = 'running') AS running
+        GROUP BY running.kind
         UNION ALL
         SELECT 'reserves', job.id, job.kind, job_lock.name, job.priority
         FROM job_lock CROSS JOIN job
@@ -53,15 +54,15 @@ pub(crate) async fn load_scene(tx: &mut Tx) -> Result<Scene, Error> {
         Option<String>,
         Option<i64>,
     );
-    let rows: Vec<Row> = on!(tx, conn => sqlx::query_as(SQL).fetch_all(conn))?;
+    let rows: Vec<Row> = on!(tx, conn => sqlx::query_as(SQL).bind(BETWEEN_LOCKS).fetch_all(conn))?;
     let mut scene = Scene::default();
-    let mut running: HashMap<String, (String, Vec<String>)> = HashMap::new();
-    for (fact, id, kind, lock, number) in rows {
+    for (fact, id, kind, locks, number) in rows {
         let (id, kind) = (id.unwrap_or_default(), kind.unwrap_or_default());
-        match (fact.as_str(), lock) {
-            ("runs", lock) => {
-                let (_, locks) = running.entry(id).or_insert_with(|| (kind, Vec::new()));
-                locks.extend(lock);
+        match (fact.as_str(), locks) {
+            ("runs", locks) => {
+                let locks = locks.unwrap_or_default();
+                let locks = locks.split_terminator(BETWEEN_LOCKS).map(str::to_owned);
+                scene.run(kind, number.unwrap_or_default(), locks);
             }
             ("reserves", Some(lock)) => scene.reserves(Reserved {
                 lock,
@@ -78,9 +79,6 @@ pub(crate) async fn load_scene(tx: &mut Tx) -> Result<Scene, Error> {
             ),
             _ => unreachable!("the statement above names these facts"),
         }
-    }
-    for (kind, locks) in running.into_values() {
-        scene.runs(&kind, locks);
     }
     Ok(scene)
 }
@@ -100,20 +98,18 @@ pub(crate) async fn list_candidates(
           AND ',' || $3 || ',' LIKE '%,' || kind || ',%'
         ORDER BY priority DESC, id
         LIMIT $4";
-    /// Stands in no lock's name.
-    const BETWEEN: &str = "\n";
     type Row = (String, String, i64, i64, Option<String>);
     let rows: Vec<Row> = on!(tx, conn => sqlx::query_as(SQL)
         .bind(lane.priorities().start())
         .bind(lane.priorities().end())
         .bind(kinds.join(","))
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-        .bind(BETWEEN)
+        .bind(BETWEEN_LOCKS)
         .fetch_all(conn))?;
     rows.into_iter()
         .map(|(id, kind, priority, run_after, locks)| {
             let locks = locks.unwrap_or_default();
-            let mut locks: Vec<String> = locks.split_terminator(BETWEEN).map(str::to_owned).collect();
+            let mut locks: Vec<String> = locks.split_terminator(BETWEEN_LOCKS).map(str::to_owned).collect();
             // The databases join them in any order.
             locks.sort_unstable();
             Ok(Candidate {
@@ -142,16 +138,16 @@ pub(crate) async fn take(tx: &mut Tx, ids: &[JobId], taking: Taking<'_>) -> Resu
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let sql = over_list!(
+    let sql = over_ids!(
         tx,
         "UPDATE job
          SET state = 'running', attempt = attempt + 1, started_at = CASE WHEN created_at > $2 THEN created_at ELSE $2 END, lease_by = $3, lease_until = $4
          WHERE coalesce(state = 'queued', FALSE) AND id IN (SELECT list.id FROM",
-        (id TEXT),
         concat!(") RETURNING ", job_columns!())
     );
+    let list = to_id_list(tx, ids);
     let rows: Vec<JobRow> = on!(&mut *tx, conn => sqlx::query_as(sql)
-        .bind(to_id_list(ids))
+        .bind(list)
         .bind(taking.now.millis())
         .bind(taking.worker)
         .bind(taking.lease_until.millis())

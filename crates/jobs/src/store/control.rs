@@ -33,16 +33,33 @@ pub(crate) async fn cancel_queued(
     Ok(touched == 1)
 }
 
-/// Asks a running job to stop. False when it does not run, or its effects are committed.
-pub(crate) async fn ask_to_cancel(tx: &mut Tx, id: JobId, by: &str, now: Timestamp) -> Result<bool, Error> {
-    const SQL: &str = "
+/// What became of asking a job to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Yes,
+    /// Its effects are committed.
+    TooLate,
+    NotRunning,
+}
+
+/// Asks a running job to stop. Not after [`serialise`](super::claim::serialise): whoever ends the job has its row and waits for that lock.
+pub(crate) async fn ask_to_cancel(tx: &mut Tx, id: JobId, by: &str, now: Timestamp) -> Result<Asked, Error> {
+    const ASK: &str = "
         UPDATE job SET cancel_at = $2, cancel_by = $3
         WHERE id = $1 AND state = 'running' AND effects_at IS NULL";
-    let touched = execute!(
-        tx,
-        sqlx::query(SQL).bind(id.to_string()).bind(now.millis()).bind(by)
-    )?;
-    Ok(touched == 1)
+    const IS_EFFECTIVE: &str =
+        "SELECT count(*) FROM job WHERE id = $1 AND state = 'running' AND effects_at IS NOT NULL";
+    let id = id.to_string();
+    let touched = execute!(&mut *tx, sqlx::query(ASK).bind(&id).bind(now.millis()).bind(by))?;
+    if touched == 1 {
+        return Ok(Asked::Yes);
+    }
+    let effective: i64 = on!(tx, conn => sqlx::query_scalar(IS_EFFECTIVE).bind(&id).fetch_one(conn))?;
+    Ok(if effective > 0 {
+        Asked::TooLate
+    } else {
+        Asked::NotRunning
+    })
 }
 
 /// Queues a job again that failed or was cancelled, as if it had not been tried before. False when it is in another state.
@@ -99,4 +116,59 @@ pub(crate) async fn set_priority(tx: &mut Tx, id: JobId, priority: i64) -> Resul
             .bind(JobState::Queued.as_str())
     )?;
     Ok(touched == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use docket_db::Db;
+    use docket_test_support::on_both_databases;
+
+    use super::*;
+    use crate::{
+        Cancel, Clock, Jobs, NewJob, TABLES,
+        decide::Ending,
+        store::{claim, claim::Taking, ends, ends::End},
+    };
+
+    on_both_databases! {
+        /// Whoever ends a job has its row and then waits for its turn to schedule: a cancellation that waits for the row stands in nobody's way.
+        async fn a_cancellation_waits_for_an_end_that_is_under_way(db: TestDb) {
+            db.migrate(&[TABLES]).await;
+            let jobs = Jobs::new(db.db.clone(), Clock::system());
+            let now = jobs.clock().now();
+            let mut tx = jobs.db().write().await.unwrap();
+            let new = NewJob::new("publish", "{}".to_owned(), "a job".to_owned());
+            let id = jobs.enqueue(&mut tx, &new).await.unwrap().job;
+            let taking = Taking { worker: "w", now, lease_until: now.plus_millis(60_000) };
+            claim::take(&mut tx, &[id], taking).await.unwrap();
+            tx.commit().await.unwrap();
+
+            let mut ending = jobs.db().write().await.unwrap();
+            let end = End { id, attempt: 1, ending: Ending::Succeeded, lines: Vec::new() };
+            assert_eq!(ends::apply(&mut ending, &[end], now).await.unwrap(), [id]);
+            let cancelling = tokio::spawn({
+                let jobs = jobs.clone();
+                async move { jobs.cancel(id, "somebody").await }
+            });
+            somebody_waits(jobs.db()).await;
+            claim::serialise(&mut ending).await.unwrap();
+            ending.commit().await.unwrap();
+            assert_eq!(cancelling.await.unwrap().unwrap(), Cancel::WasOver(JobState::Succeeded));
+        }
+    }
+
+    /// Waits until PostgreSQL says that some connection waits for a lock. On SQLite there is one writer, and nothing to be seen.
+    async fn somebody_waits(db: &Db) {
+        const SQL: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while db.is_postgres() {
+            let mut tx = db.read().await.unwrap();
+            let waiting: i64 = on!(&mut tx, conn => sqlx::query_scalar(SQL).fetch_one(conn)).unwrap();
+            if waiting > 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
 }

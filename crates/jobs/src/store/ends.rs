@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{
     lines::{self, AppendRow, Chunk},
-    over_list, park, to_list,
+    over_list, prefer_indexes, to_list,
 };
 use crate::{
     JobId, LogLine,
@@ -26,14 +26,15 @@ pub(crate) struct End {
     pub(crate) lines: Vec<LogLine>,
 }
 
-/// Ends attempts, frees their locks, and returns how many jobs came to be first in a line by that.
+/// Ends attempts, and returns the jobs of those that it ended. Whoever waits for their locks is let go by [`park::unpark_after`](super::park::unpark_after).
 ///
-/// After [`serialise`](super::claim::serialise). An end and its lines are one: an attempt that is no longer current, or whose lines do not continue the
-/// log, ends nothing. A job whose effects are committed cannot be cancelled any more.
-pub(crate) async fn apply(tx: &mut Tx, ends: &[End], now: Timestamp) -> Result<u64, Error> {
+/// An end and its lines are one: an attempt that is no longer current, or whose lines do not continue the log, ends nothing. A job whose effects
+/// are committed cannot be cancelled any more.
+pub(crate) async fn apply(tx: &mut Tx, ends: &[End], now: Timestamp) -> Result<Vec<JobId>, Error> {
     if ends.is_empty() {
-        return Ok(0);
+        return Ok(Vec::new());
     }
+    prefer_indexes(tx).await?;
     let sql = over_list!(
         tx,
         "UPDATE job
@@ -67,7 +68,7 @@ pub(crate) async fn apply(tx: &mut Tx, ends: &[End], now: Timestamp) -> Result<u
         .filter_map(|(_, lines)| lines)
         .collect();
     lines::insert(tx, &lines).await?;
-    park::unpark_after(tx, &Vec::from_iter(ended)).await
+    Ok(Vec::from_iter(ended))
 }
 
 /// What the statement reads of an end. Most of it is absent for most ends, and then not written: both databases read what is not there as NULL.

@@ -21,10 +21,7 @@ pub(crate) struct Append {
 ///
 /// Appending the same lines again, after an answer was lost, changes nothing.
 pub(crate) async fn append(tx: &mut Tx, appends: &[Append]) -> Result<Vec<JobId>, Error> {
-    if let Tx::Postgres(tx) = tx {
-        const SQL: &str = concat!("SELECT ", prefer_indexes!());
-        sqlx::query(SQL).execute(&mut **tx).await?;
-    }
+    prefer_indexes(tx).await?;
     append_in(tx, JobState::Running, appends).await
 }
 

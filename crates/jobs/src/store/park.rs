@@ -4,7 +4,7 @@ use docket_core::time::Timestamp;
 use docket_db::{Error, Tx, execute};
 use serde::Serialize;
 
-use super::{over_list, to_id_list, to_list};
+use super::{over_ids, over_list, to_id_list, to_list};
 use crate::{JobId, decide::ParkedOn, worker::Lane};
 
 /// How many jobs whose time has come are looked at in one transaction: the rest follow in the next.
@@ -61,13 +61,13 @@ pub(crate) async fn unreserve(tx: &mut Tx, ids: &[JobId]) -> Result<(), Error> {
     if ids.is_empty() {
         return Ok(());
     }
-    let sql = over_list!(
+    let sql = over_ids!(
         tx,
         "UPDATE job_lock SET reserved = 0 WHERE reserved = 1 AND job_id IN (SELECT list.id FROM",
-        (id TEXT),
         ")"
     );
-    execute!(tx, sqlx::query(sql).bind(to_id_list(ids)))?;
+    let list = to_id_list(tx, ids);
+    execute!(tx, sqlx::query(sql).bind(list))?;
     Ok(())
 }
 
@@ -78,7 +78,7 @@ pub(crate) async fn unpark_after(tx: &mut Tx, left: &[JobId]) -> Result<u64, Err
     if left.is_empty() {
         return Ok(0);
     }
-    let sql = over_list!(
+    let sql = over_ids!(
         tx,
         "UPDATE job SET parked_on = NULL
          WHERE id IN (SELECT (SELECT first.id FROM job first
@@ -88,15 +88,15 @@ pub(crate) async fn unpark_after(tx: &mut Tx, left: &[JobId]) -> Result<u64, Err
                       FROM (SELECT CAST($2 AS BIGINT) AS lowest, CAST($3 AS BIGINT) AS highest
                             UNION ALL SELECT CAST($4 AS BIGINT), CAST($5 AS BIGINT)) AS lane
                       CROSS JOIN",
-        (id TEXT),
         "JOIN job_lock ON job_lock.job_id = list.id
                       WHERE EXISTS (SELECT 1 FROM job WHERE state = 'queued' AND parked_on >= 'lock/' AND parked_on < 'lock0'))"
     );
     let (foreground, background) = (Lane::Foreground.priorities(), Lane::Background.priorities());
+    let list = to_id_list(tx, left);
     execute!(
         tx,
         sqlx::query(sql)
-            .bind(to_id_list(left))
+            .bind(list)
             .bind(foreground.start())
             .bind(foreground.end())
             .bind(background.start())

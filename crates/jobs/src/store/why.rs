@@ -6,7 +6,7 @@ use docket_db::{Error, Tx, on};
 
 use super::{
     jobs::{JobRow, job_columns},
-    over_list, to_id_list,
+    over_ids, to_id_list,
 };
 use crate::{Job, JobId, worker::Lane};
 
@@ -107,14 +107,13 @@ pub(crate) async fn list_waiting(tx: &mut Tx, limit: i64) -> Result<Vec<Waiting>
 
 /// Returns the locks that each of these jobs needs, by job and name.
 pub(crate) async fn list_locks_of(tx: &mut Tx, jobs: &[JobId]) -> Result<Vec<(JobId, String)>, Error> {
-    let sql = over_list!(
+    let sql = over_ids!(
         tx,
         "SELECT l.job_id, l.name FROM",
-        (id text),
         "JOIN job_lock l ON l.job_id = list.id ORDER BY l.job_id, l.name"
     );
-    let rows: Vec<(String, String)> =
-        on!(tx, conn => sqlx::query_as(sql).bind(to_id_list(jobs)).fetch_all(conn))?;
+    let list = to_id_list(tx, jobs);
+    let rows: Vec<(String, String)> = on!(tx, conn => sqlx::query_as(sql).bind(list).fetch_all(conn))?;
     rows.into_iter()
         .map(|(id, name)| {
             Ok((

@@ -1,25 +1,22 @@
 //! The dispatcher of a worker: it alone moves jobs between the queue and the slots of this process.
 //!
-//! One transaction ends whatever has ended and claims for whatever is free. What comes while it is under way is in the next one, so the
-//! more there is to do the less each job costs, and with little to do nobody waits for company.
+//! It takes turns, each of which is a transaction that ends whatever has ended, claims for whatever is free, or both. What comes while a turn is under
+//! way is in the next one, so the more there is to do the less each job costs, and with little to do nobody waits for company. PostgreSQL works at
+//! two turns at once: one that ends, and one that claims.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use docket_core::time::Timestamp;
-use docket_db::Error;
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use super::{
     Config, Lane,
     slot::{Claim, Left, Slot},
+    turn::{Done, Turn, Turns},
 };
-use crate::{
-    JobId, Jobs,
-    scheduler::{self, Cycle, Request},
-    store::{claim::Taking, ends::End},
-};
+use crate::{JobId, Jobs, scheduler::Cycle};
 
 /// How long a worker waits for a signal before it looks for itself.
 const POLL: Duration = Duration::from_secs(1);
@@ -33,9 +30,11 @@ const LAST_TRIES: u32 = 10;
 /// How many ends one transaction stores.
 const ENDS_AT_ONCE: usize = 1000;
 
-/// How many jobs of a lane one transaction claims at least, where it has so many free slots. With many slots it claims half of them: while the database
-/// works on one half, the other half runs.
-const CLAIMS_AT_ONCE: usize = 64;
+/// How many jobs are worth a transaction of their own beside another one.
+///
+/// So many of a lane one transaction claims, where it has so many free slots. With many slots it claims half of them: while the database works on one
+/// half, the other half runs.
+const AT_ONCE: usize = 64;
 
 /// The jobs of one lane.
 #[derive(Debug)]
@@ -44,14 +43,14 @@ struct LaneState {
     free: usize,
     /// How many jobs one transaction claims at most.
     at_once: usize,
+    /// There may be something for it in the queue.
+    is_curious: bool,
     claims: mpsc::UnboundedSender<Claim>,
 }
 
 /// Moves jobs between the queue and the slots.
 pub(super) struct Dispatcher {
-    jobs: Jobs,
-    config: Config,
-    kinds: Arc<[&'static str]>,
+    turns: Turns,
     lanes: Vec<LaneState>,
     left: mpsc::UnboundedSender<Left>,
     inbox: mpsc::UnboundedReceiver<Left>,
@@ -59,20 +58,31 @@ pub(super) struct Dispatcher {
     held: HashSet<JobId>,
     /// The answer to a commit was lost: the database may think that we hold more.
     in_doubt: bool,
+    /// The turns that are under way.
+    under_way: JoinSet<Done>,
+    is_ending: bool,
+    is_claiming: bool,
+    /// No turn begins before: the database does not answer.
+    rests_until: Instant,
+    /// When to look at the queue though nobody says that there is something.
+    look_at: Instant,
 }
 
 impl Dispatcher {
     pub(super) fn new(jobs: Jobs, config: Config, kinds: Arc<[&'static str]>) -> Self {
         let (left, inbox) = mpsc::unbounded_channel();
         Self {
-            jobs,
-            config,
-            kinds,
+            turns: Turns { jobs, config, kinds },
             lanes: Vec::new(),
             left,
             inbox,
             held: HashSet::new(),
             in_doubt: false,
+            under_way: JoinSet::new(),
+            is_ending: false,
+            is_claiming: false,
+            rests_until: Instant::now(),
+            look_at: Instant::now(),
         }
     }
 
@@ -82,7 +92,8 @@ impl Dispatcher {
         self.lanes.push(LaneState {
             lane,
             free: slots,
-            at_once: CLAIMS_AT_ONCE.max(slots / 2),
+            at_once: AT_ONCE.max(slots / 2),
+            is_curious: true,
             claims,
         });
         receiver
@@ -90,73 +101,131 @@ impl Dispatcher {
 
     /// Runs until `shutdown`, and then until every slot is free.
     pub(super) async fn run(mut self, shutdown: CancellationToken) {
-        let mut ready = self.jobs.signals.watch_jobs();
-        ready.mark_changed();
+        let mut ready = self.turns.jobs.signals.watch_jobs();
         let mut left: Vec<Left> = Vec::new();
-        let mut look_at = Instant::now();
         let mut tries_left = LAST_TRIES;
         loop {
             let stopping = shutdown.is_cancelled();
-            if stopping && left.is_empty() && self.held.is_empty() {
+            if stopping && left.is_empty() && self.held.is_empty() && self.under_way.is_empty() {
                 return;
             }
-            let wants = !stopping && self.lanes.iter().any(|lane| lane.free > 0);
+            self.begin_turn(&mut left, stopping);
+            self.begin_turn(&mut left, stopping);
+            let rests = self.rests_until > Instant::now();
             tokio::select! {
-                _ = self.inbox.recv_many(&mut left, ENDS_AT_ONCE) => {}
-                _ = ready.changed(), if wants => {}
-                () = tokio::time::sleep_until(look_at), if wants => {}
-                () = shutdown.cancelled(), if !stopping => continue,
-            }
-            // What becomes ready from here on is looked at again.
-            ready.mark_unchanged();
-            match self.cycle(&left, !stopping).await {
-                Ok(cycle) => {
-                    look_at = Instant::now() + self.settle(std::mem::take(&mut left), cycle);
-                }
-                Err(error) => {
-                    self.in_doubt = true;
-                    if stopping {
+                Some(done) = self.under_way.join_next() => {
+                    let done = done.expect("a turn does not panic, and nobody aborts it");
+                    if !self.settle(done) && stopping {
                         tries_left -= 1;
                         if tries_left == 0 {
-                            error!(
-                                error = &error as &dyn std::error::Error,
-                                "the ends of jobs could not be stored; their leases will lapse"
-                            );
+                            error!("the ends of jobs could not be stored; their leases will lapse");
                             return;
                         }
                     }
-                    warn!(
-                        error = &error as &dyn std::error::Error,
-                        "jobs could not be ended or claimed; trying again"
-                    );
-                    // A database that answers may refuse one end and take the others; for one that does not, all have to wait.
-                    if left.is_empty() || !error.is_refusal() {
-                        // Signals do not shorten this wait: the database needs time, not more questions.
-                        tokio::time::sleep(RETRY).await;
-                        self.leave_again(std::mem::take(&mut left), Duration::ZERO);
-                    } else {
-                        let refused = self.end_one_by_one(std::mem::take(&mut left)).await;
-                        self.leave_again(refused, RETRY);
-                    }
-                    look_at = Instant::now();
-                    ready.mark_changed();
                 }
+                _ = self.inbox.recv_many(&mut left, ENDS_AT_ONCE) => {}
+                _ = ready.changed() => self.look_everywhere(),
+                () = tokio::time::sleep_until(self.look_at), if !stopping => {
+                    self.look_at = Instant::now() + POLL;
+                    self.look_everywhere();
+                }
+                // Signals do not shorten this wait: the database needs time, not more questions.
+                () = tokio::time::sleep_until(self.rests_until), if rests => {}
+                () = shutdown.cancelled(), if !stopping => {}
             }
         }
     }
 
-    /// Ends each attempt in a transaction of its own, and returns those that are refused.
-    async fn end_one_by_one(&mut self, left: Vec<Left>) -> Vec<Left> {
-        let mut refused = Vec::new();
-        for left in left {
-            match self.cycle(std::slice::from_ref(&left), false).await {
-                Ok(cycle) => {
-                    self.settle(vec![left], cycle);
-                }
-                Err(_) => refused.push(left),
+    /// Begins a turn for what has left its slot, for what is free, or for both, unless there is nothing to do or another one is at it.
+    fn begin_turn(&mut self, left: &mut Vec<Left>, stopping: bool) {
+        if Instant::now() < self.rests_until {
+            return;
+        }
+        let is_postgres = self.turns.jobs.db().is_postgres();
+        // SQLite has one writer, and a few jobs go cheaper together with what comes meanwhile.
+        let at_least = match self.under_way.is_empty() {
+            true => 1,
+            false if is_postgres => AT_ONCE,
+            false => return,
+        };
+        let ends = left.len() >= at_least && !self.is_ending;
+        let only_ends = ends && is_postgres && left.len() >= AT_ONCE;
+        let left: Vec<Left> = if ends {
+            left.drain(..left.len().min(ENDS_AT_ONCE)).collect()
+        } else {
+            Vec::new()
+        };
+        let freed = |lane: Lane| left.iter().filter(|left| left.lane == lane).count();
+        let wanted = self.lanes.iter().map(|state| {
+            // Whoever ends attempts looks for those whom it lets go.
+            let looks = state.is_curious || ends;
+            let wanted = (state.free + freed(state.lane)).min(state.at_once);
+            (state.lane, if looks { wanted } else { 0 })
+        });
+        let mut wanted: Vec<(Lane, usize)> = wanted.collect();
+        let claims = !stopping
+            && !only_ends
+            && !self.is_claiming
+            && wanted.iter().any(|(_, wanted)| *wanted >= at_least);
+        if !claims {
+            wanted.clear();
+        }
+        if !ends && !claims {
+            return;
+        }
+        self.is_ending |= ends;
+        self.is_claiming |= claims;
+        for (lane, (_, wanted)) in self.lanes.iter_mut().zip(&wanted) {
+            // What becomes ready from here on is looked at again.
+            lane.is_curious &= *wanted == 0;
+        }
+        let in_doubt = (claims && self.in_doubt).then(|| self.held.clone());
+        let turn = Turn {
+            ends,
+            claims,
+            left,
+            wanted,
+            in_doubt,
+        };
+        self.under_way.spawn(self.turns.clone().take(turn));
+    }
+
+    /// Takes in what a turn brought. False when it brought nothing, because the database did not take it.
+    fn settle(&mut self, done: Done) -> bool {
+        let Done {
+            turn,
+            result,
+            refused,
+        } = done;
+        self.is_ending &= !turn.ends;
+        self.is_claiming &= !turn.claims;
+        let has_refused = !refused.is_empty();
+        self.leave_again(refused, RETRY);
+        match result {
+            Ok(cycle) => {
+                // The answer to this turn's question counts, not one to an earlier turn's.
+                self.in_doubt &= turn.in_doubt.is_none();
+                self.hand_over(turn.left, &turn.wanted, cycle);
+                !has_refused
+            }
+            Err(error) => {
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "jobs could not be ended or claimed; trying again"
+                );
+                self.in_doubt |= turn.claims;
+                self.look_everywhere();
+                self.rests_until = Instant::now() + RETRY;
+                self.leave_again(turn.left, Duration::ZERO);
+                false
             }
         }
-        refused
+    }
+
+    fn look_everywhere(&mut self) {
+        for lane in &mut self.lanes {
+            lane.is_curious = true;
+        }
     }
 
     /// What could not be stored is tried again after `pause`, even if nothing else happens.
@@ -174,49 +243,21 @@ impl Dispatcher {
         });
     }
 
-    /// One transaction: ends what has ended, and claims if it may.
-    async fn cycle(&mut self, left: &[Left], claim: bool) -> Result<Cycle, Error> {
-        let now = self.jobs.clock().now();
-        let ends: Vec<End> = left.iter().filter_map(Left::end).collect();
-        let freed = |lane: Lane| left.iter().filter(|left| left.lane == lane).count();
-        let wanted = self.lanes.iter().map(|state| {
-            let wanted = (state.free + freed(state.lane)).min(state.at_once);
-            (state.lane, if claim { wanted } else { 0 })
-        });
-        let wanted: Vec<(Lane, usize)> = wanted.collect();
-        let request = Request {
-            ends: &ends,
-            wanted: &wanted,
-            kinds: &self.kinds,
-            taking: Taking {
-                worker: &self.config.name,
-                now,
-                lease_until: now.plus_millis(self.config.lease_secs as i64 * 1000),
-            },
-            in_doubt: self.in_doubt.then_some(&self.held),
-        };
-        let mut tx = self.jobs.db().write().await?;
-        let cycle = scheduler::cycle(&mut tx, &request).await?;
-        tx.commit().await?;
-        self.in_doubt &= !claim;
-        self.config.progress.made();
-        Ok(cycle)
-    }
-
-    /// Hands over what was claimed and says what was ended. Returns how long to wait for a signal before looking again.
-    fn settle(&mut self, left: Vec<Left>, cycle: Cycle) -> Duration {
+    /// Says what was ended, hands over what was claimed, and decides when to look again.
+    fn hand_over(&mut self, left: Vec<Left>, wanted: &[(Lane, usize)], cycle: Cycle) {
+        let jobs = &self.turns.jobs;
         for left in left {
             self.held.remove(&left.job.id);
             let lane = self.lanes.iter_mut().find(|lane| lane.lane == left.lane);
             lane.expect("a slot is of an open lane").free += 1;
             if left.ending.is_some() {
-                self.jobs.signals.log_grew(left.job.id);
+                jobs.signals.log_grew(left.job.id);
             }
             left.say_stored();
         }
-        let mut more = cycle.more;
-        for (lane, claimed) in self.lanes.iter_mut().zip(cycle.claimed) {
-            more |= claimed.len() == lane.at_once && claimed.len() < lane.free;
+        for ((lane, claimed), (_, wanted)) in self.lanes.iter_mut().zip(cycle.claimed).zip(wanted) {
+            // There may be more where all places were filled.
+            lane.is_curious |= *wanted > 0 && claimed.len() == *wanted;
             for job in claimed {
                 lane.free -= 1;
                 self.held.insert(job.id);
@@ -226,15 +267,17 @@ impl Dispatcher {
             }
         }
         if cycle.unparked > 0 && self.lanes.iter().all(|lane| lane.free == 0) {
-            self.jobs.signals.job_ready_elsewhere();
+            jobs.signals.job_ready_elsewhere();
         }
-        if more {
-            return Duration::ZERO;
+        if !wanted.is_empty() {
+            let now = jobs.clock().now();
+            let until = |at: Timestamp| {
+                Duration::from_millis(at.millis().saturating_sub(now.millis()).max(0).unsigned_abs())
+            };
+            self.look_at = Instant::now() + cycle.next_due.map_or(POLL, until).min(POLL);
         }
-        let now = self.jobs.clock().now();
-        let until = |at: Timestamp| {
-            Duration::from_millis(at.millis().saturating_sub(now.millis()).max(0).unsigned_abs())
-        };
-        cycle.next_due.map_or(POLL, until).min(POLL)
+        if cycle.more || cycle.unparked > 0 {
+            self.look_everywhere();
+        }
     }
 }

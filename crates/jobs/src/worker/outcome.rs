@@ -42,11 +42,9 @@ pub(super) async fn attempt(attempts: Attempts, claim: Claim) {
         log.info(format!("Attempt {} begins.", job.attempt));
     }
 
-    let cancelled = hold.lost.child_token();
     let run = Run {
         job: job.clone(),
         log: log.clone(),
-        cancelled: cancelled.clone(),
         jobs: jobs.clone(),
         effective: Arc::default(),
     };
@@ -84,7 +82,6 @@ pub(super) async fn attempt(attempts: Attempts, claim: Claim) {
         () = abort.cancelled() => Some((Ending::GivenBack, Some((Level::Warn, given_back_line(job.attempt))))),
         () = hold.lost.cancelled() => None,
     };
-    cancelled.cancel();
     let (ending, line) = last.map_or((None, None), |(ending, line)| {
         (Some(without_secrets(&jobs, ending)), line)
     });

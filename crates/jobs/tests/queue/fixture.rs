@@ -60,6 +60,19 @@ pub(crate) async fn finished(jobs: &Jobs, id: JobId) -> Job {
     find(jobs, id).await
 }
 
+/// Few slots, and a lease of a second.
+pub(crate) fn config(name: &str) -> Config {
+    Config {
+        concurrency: 4,
+        background_concurrency: 1,
+        lease_secs: 1,
+        drain_secs: 5,
+        retry_millis: 1,
+        name: name.to_owned(),
+        progress: Default::default(),
+    }
+}
+
 /// A worker that runs until it is dropped.
 pub(crate) struct Worker {
     shutdown: CancellationToken,
@@ -82,14 +95,13 @@ impl Worker {
     /// With another lease than one second, which a busy machine may let lapse.
     pub(crate) fn start_leasing(jobs: &Jobs, name: &str, lease_secs: u64, handler: Handler) -> Self {
         let config = Config {
-            concurrency: 4,
-            background_concurrency: 1,
             lease_secs,
-            drain_secs: 5,
-            retry_millis: 1,
-            name: name.to_owned(),
-            progress: Default::default(),
+            ..config(name)
         };
+        Self::start_as(jobs, config, handler)
+    }
+
+    pub(crate) fn start_as(jobs: &Jobs, config: Config, handler: Handler) -> Self {
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(worker::run(jobs.clone(), config, vec![handler], shutdown.clone()));
         Self {

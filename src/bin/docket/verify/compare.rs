@@ -8,9 +8,10 @@ use docket_core::metadata::Metadata;
 use docket_core::name::PackageName;
 use docket_core::version::Version;
 use futures_util::{StreamExt, stream};
+use indicatif::ProgressBar;
 
 use super::repositories::Repositories;
-use super::{AT_ONCE, Finding, patiently};
+use super::{AT_ONCE, Finding, begin, patiently};
 use crate::failure::Failure;
 
 /// Compares all packages and sets.
@@ -23,7 +24,9 @@ pub(super) async fn all(
     repositories: &Repositories,
     known: &BTreeMap<PackageName, Option<Metadata>>,
     sets: &[Version],
+    progress: &ProgressBar,
 ) -> Result<Vec<Finding>, Failure> {
+    begin(progress, known.len() + sets.len());
     let mut findings = Vec::new();
     for (name, metadata) in known {
         let in_git = repositories.metadata(name)?;
@@ -36,6 +39,8 @@ pub(super) async fn all(
     )
     .buffered(AT_ONCE);
     while let Some((name, served)) = asked.next().await {
+        progress.inc(1);
+        progress.set_message(format!("compared {name} with git"));
         let in_git = repositories.index_file(name)?;
         findings.extend(of_index(name, served?.as_deref(), in_git.as_deref()));
     }
@@ -45,6 +50,8 @@ pub(super) async fn all(
     )
     .buffered(AT_ONCE);
     while let Some((version, set)) = asked.next().await {
+        progress.inc(1);
+        progress.set_message(format!("compared package set {version} with git"));
         let served = match set {
             Ok(set) => Some(set.to_text()),
             Err(Error::NotFound { .. }) => None,

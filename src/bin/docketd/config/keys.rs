@@ -206,6 +206,8 @@ pub const KEYS: &[Key] = &[
         "Hours after its publication for which owners can unpublish a version."),
     depends("operations", "trustee_unpublish_hours", "trustees can at any time", "720",
         "The same for trustees."),
+    is("operations", "keep_checks_hours", "168",
+        "Hours for which what `docket publish --dry-run` found is kept, so that publishing the same is done at once; 0 keeps nothing."),
     is("operations", "raw_signatures", "true",
         "Whether the signatures of released clients are taken, which do not say for which registry and until when they are meant."),
 

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use docket_core::location::Location;
 
 use super::SourceConfig;
-use crate::outcome::PublishError;
+use crate::outcome::JobError;
 use crate::rejection::Rejection;
 
 /// Where to fetch from.
@@ -65,11 +65,9 @@ pub(super) fn of(config: &SourceConfig, location: &Location) -> Result<Source, R
 }
 
 /// Resolves the folder of a package; links on the way must not lead out of `root`.
-pub(super) fn package_dir(root: &Path, subdir: &str) -> Result<PathBuf, PublishError> {
+pub(super) fn package_dir(root: &Path, subdir: &str) -> Result<PathBuf, JobError> {
     let missing = || Rejection::SubdirMissing(subdir.to_owned());
-    let inside = root
-        .canonicalize()
-        .map_err(PublishError::local("read the source"))?;
+    let inside = root.canonicalize().map_err(JobError::local("read the source"))?;
     let dir = root.join(subdir).canonicalize().map_err(|_| missing())?;
     if dir.starts_with(&inside) && dir.is_dir() {
         Ok(dir)

@@ -10,10 +10,10 @@ use tokio::process::Command;
 use super::{SourceConfig, path_text, refs};
 use crate::child::{self, Bounds, ChildError};
 use crate::disk;
-use crate::outcome::PublishError;
+use crate::outcome::JobError;
 use crate::rejection::Rejection;
 
-/// What [`PublishError::Unavailable`] calls the other side.
+/// What [`JobError::Unavailable`] calls the other side.
 pub(super) const SERVICE: &str = "the source host";
 
 /// Bytes of output after which git is killed: the longest real output is the list of refs or files.
@@ -70,12 +70,12 @@ impl<'a> Git<'a> {
     ///
     /// The only setting there lets `file://` repositories belong to another user; it has to be in a file, because git
     /// hides the settings of the command line and the environment from the `upload-pack` it starts on such a repository.
-    pub(super) fn new(config: &'a SourceConfig, scheme: &'a str, dir: &Path) -> Result<Self, PublishError> {
+    pub(super) fn new(config: &'a SourceConfig, scheme: &'a str, dir: &Path) -> Result<Self, JobError> {
         let home = dir.join("home");
-        std::fs::create_dir_all(&home).map_err(PublishError::local("make a work directory"))?;
+        std::fs::create_dir_all(&home).map_err(JobError::local("make a work directory"))?;
         path_text(&home)?;
         std::fs::write(home.join("gitconfig"), "[safe]\n\tdirectory = *\n")
-            .map_err(PublishError::local("make a work directory"))?;
+            .map_err(JobError::local("make a work directory"))?;
         Ok(Self {
             config,
             scheme,
@@ -167,8 +167,8 @@ impl<'a> Git<'a> {
         Ok(String::from_utf8_lossy(&output).trim().to_owned())
     }
 
-    /// Returns the full names of the refs at `url`.
-    pub(super) async fn list_refs(&self, url: &str) -> Result<Vec<String>, GitError> {
+    /// Returns the refs at `url`.
+    pub(super) async fn list_refs(&self, url: &str) -> Result<Vec<refs::Ref>, GitError> {
         let output = self
             .run(&["ls-remote", "--quiet", "--", url], self.config.list_timeout)
             .await?;
@@ -232,7 +232,7 @@ impl GitError {
     }
 
     /// Says whose turn it is after a call that asked the host at `url`.
-    pub(super) fn judge(self, url: &str) -> PublishError {
+    pub(super) fn judge(self, url: &str) -> JobError {
         let url = url.to_owned();
         match self {
             Self::TooLarge(limit) => Rejection::SourceTooLarge {
@@ -244,9 +244,9 @@ impl GitError {
                 Rejection::RepositoryNotAccessible(url).into()
             }
             Self::Failed { stderr, .. } if is_redirect(&stderr) => Rejection::RepositoryMoved(url).into(),
-            Self::Child(ChildError::Spawn(cause)) => PublishError::local("start git")(cause),
+            Self::Child(ChildError::Spawn(cause)) => JobError::local("start git")(cause),
             full @ Self::DiskFull { .. } => full.ours(),
-            other => PublishError::Unavailable {
+            other => JobError::Unavailable {
                 service: SERVICE,
                 cause: other.into(),
             },
@@ -254,8 +254,8 @@ impl GitError {
     }
 
     /// A call that asks no host failed.
-    pub(super) fn ours(self) -> PublishError {
-        PublishError::local("write the source")(self)
+    pub(super) fn ours(self) -> JobError {
+        JobError::local("write the source")(self)
     }
 }
 
@@ -330,7 +330,7 @@ mod tests {
         ] {
             assert!(failed(words).is_transient(), "{words}");
             assert!(
-                matches!(failed(words).judge("u"), PublishError::Unavailable { .. }),
+                matches!(failed(words).judge("u"), JobError::Unavailable { .. }),
                 "{words}"
             );
         }
@@ -364,10 +364,7 @@ mod tests {
             assert!(!failed(words).is_transient(), "{words}");
             let judged = failed(words).judge("u");
             assert!(
-                matches!(
-                    judged,
-                    PublishError::Rejected(Rejection::RepositoryNotAccessible(_))
-                ),
+                matches!(judged, JobError::Rejected(Rejection::RepositoryNotAccessible(_))),
                 "{words}: {judged:?}"
             );
         }

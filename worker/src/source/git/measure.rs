@@ -3,7 +3,7 @@
 use super::SourceConfig;
 use super::invoke::{Git, GitError};
 use crate::child::ChildError;
-use crate::outcome::PublishError;
+use crate::outcome::JobError;
 use crate::rejection::Rejection;
 
 /// What the tree holds beside files and links.
@@ -12,7 +12,7 @@ pub(super) struct Tree {
 }
 
 /// Counts files and bytes of `commit`; more than the limits is refused.
-pub(super) async fn tree(git: &Git<'_>, config: &SourceConfig, commit: &str) -> Result<Tree, PublishError> {
+pub(super) async fn tree(git: &Git<'_>, config: &SourceConfig, commit: &str) -> Result<Tree, JobError> {
     let listed = git
         .run(
             &["ls-tree", "-r", "-l", "-z", "--full-tree", commit],

@@ -20,25 +20,45 @@ pub(super) fn check(git_ref: &str) -> Result<(), Rejection> {
     }
 }
 
-/// Returns the full name of `git_ref` among the `listed` full names.
-pub(super) fn resolve(listed: &[String], git_ref: &str) -> Option<String> {
+/// A ref of a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Ref {
+    /// The full name, such as `refs/tags/v1.0.0`.
+    pub(super) name: String,
+    /// The commit that it names, through an annotated tag if it is one.
+    pub(super) commit: String,
+}
+
+/// Finds the ref among those `listed` that `git_ref` means.
+pub(super) fn resolve<'a>(listed: &'a [Ref], git_ref: &str) -> Option<&'a Ref> {
     [
         format!("refs/tags/{git_ref}"),
         format!("refs/heads/{git_ref}"),
         git_ref.to_owned(),
     ]
-    .into_iter()
-    .find(|full| full.starts_with("refs/") && listed.contains(full))
+    .iter()
+    .filter(|full| full.starts_with("refs/"))
+    .find_map(|full| listed.iter().find(|listed| listed.name == *full))
 }
 
-/// Reads the output of `git ls-remote`: full names only, without the peeled `^{}` lines.
-pub(super) fn parse_list(output: &str) -> Vec<String> {
-    output
-        .lines()
-        .filter_map(|line| line.split_once('\t'))
-        .map(|(_, name)| name.to_owned())
-        .filter(|name| name.starts_with("refs/") && !name.ends_with("^{}"))
-        .collect()
+/// Reads the output of `git ls-remote`. An annotated tag has a line of its own, and behind it one with `^{}` for the commit.
+pub(super) fn parse_list(output: &str) -> Vec<Ref> {
+    let mut listed: Vec<Ref> = Vec::new();
+    for (commit, name) in output.lines().filter_map(|line| line.split_once('\t')) {
+        match name.strip_suffix("^{}") {
+            Some(tag) => {
+                if let Some(last) = listed.last_mut().filter(|last| last.name == tag) {
+                    commit.clone_into(&mut last.commit);
+                }
+            }
+            None if name.starts_with("refs/") => listed.push(Ref {
+                name: name.to_owned(),
+                commit: commit.to_owned(),
+            }),
+            None => {}
+        }
+    }
+    listed
 }
 
 #[cfg(test)]
@@ -73,13 +93,16 @@ mod tests {
     #[test]
     fn a_tag_wins_over_a_branch_of_the_same_name() {
         let listed = parse_list("1\tHEAD\n1\trefs/heads/v1\n2\trefs/tags/v1\n3\trefs/tags/v1^{}\n");
-        assert_eq!(listed, ["refs/heads/v1", "refs/tags/v1"]);
-        assert_eq!(resolve(&listed, "v1").as_deref(), Some("refs/tags/v1"));
+        let found =
+            |git_ref| resolve(&listed, git_ref).map(|found| (found.name.as_str(), found.commit.as_str()));
+        assert_eq!(listed.len(), 2);
         assert_eq!(
-            resolve(&listed, "refs/heads/v1").as_deref(),
-            Some("refs/heads/v1")
+            found("v1"),
+            Some(("refs/tags/v1", "3")),
+            "what an annotated tag names counts"
         );
-        assert_eq!(resolve(&listed, "v2"), None);
-        assert_eq!(resolve(&listed, "HEAD"), None);
+        assert_eq!(found("refs/heads/v1"), Some(("refs/heads/v1", "1")));
+        assert_eq!(found("v2"), None);
+        assert_eq!(found("HEAD"), None);
     }
 }

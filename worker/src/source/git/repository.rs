@@ -6,7 +6,7 @@ use docket_core::time::Timestamp;
 
 use super::invoke::{Git, GitError};
 use super::{SourceConfig, path_text};
-use crate::outcome::PublishError;
+use crate::outcome::JobError;
 
 /// What the one commit of a repository is.
 #[derive(Debug)]
@@ -26,13 +26,13 @@ pub struct Snapshot<'a> {
 ///
 /// # Errors
 ///
-/// [`PublishError::Local`] when git cannot run here, or the disk is full.
+/// [`JobError::Local`] when git cannot run here, or the disk is full.
 pub async fn make_repository(
     config: &SourceConfig,
     root: &Path,
     dir: &Path,
     snapshot: &Snapshot<'_>,
-) -> Result<(), PublishError> {
+) -> Result<(), JobError> {
     let doing = "make a repository";
     let git = Git::new(config, "file", dir)?;
     let run = async |args: &[&str]| {
@@ -50,10 +50,10 @@ pub async fn make_repository(
     let patterns = snapshot.ignored.join("\n") + "\n";
     tokio::fs::create_dir_all(root.join(".git/info"))
         .await
-        .map_err(PublishError::local(doing))?;
+        .map_err(JobError::local(doing))?;
     tokio::fs::write(exclude, patterns)
         .await
-        .map_err(PublishError::local(doing))?;
+        .map_err(JobError::local(doing))?;
     run(&["add", "--all"]).await?;
     let (name, mail) = ("user.name=docket", "user.email=docket@localhost");
     run(&[

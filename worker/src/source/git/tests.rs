@@ -88,18 +88,15 @@ fn demo() -> Location {
     Location::github("lab", "demo", None).unwrap()
 }
 
-async fn fetch_ref(
-    config: &SourceConfig,
-    git_ref: &str,
-) -> (tempfile::TempDir, Result<Checkout, PublishError>) {
+async fn fetch_ref(config: &SourceConfig, git_ref: &str) -> (tempfile::TempDir, Result<Checkout, JobError>) {
     let dir = tempfile::tempdir().unwrap();
     let result = fetch(config, &demo(), git_ref, dir.path()).await;
     (dir, result)
 }
 
-fn rejection(result: Result<Checkout, PublishError>) -> Rejection {
+fn rejection(result: Result<Checkout, JobError>) -> Rejection {
     match result {
-        Err(PublishError::Rejected(rejection)) => rejection,
+        Err(JobError::Rejected(rejection)) => rejection,
         other => panic!("expected a rejection, got {other:?}"),
     }
 }
@@ -274,10 +271,7 @@ async fn a_host_that_does_not_answer_is_our_turn_after_every_attempt() {
         ..SourceConfig::default()
     };
     let (_dir, result) = fetch_ref(&config, "v1.0.0").await;
-    assert!(
-        matches!(result, Err(PublishError::Unavailable { .. })),
-        "{result:?}"
-    );
+    assert!(matches!(result, Err(JobError::Unavailable { .. })), "{result:?}");
     assert_eq!(accepted.join().unwrap(), 3);
 }
 
@@ -291,7 +285,7 @@ async fn a_missing_git_is_our_turn() {
     assert!(
         matches!(
             result,
-            Err(PublishError::Local {
+            Err(JobError::Local {
                 doing: "start git",
                 ..
             })
