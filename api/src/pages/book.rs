@@ -63,6 +63,7 @@ static SOURCES: &[Source] = &[
     source!("benchmarks/registry.md"),
     source!("benchmarks/log.md"),
     source!("benchmarks/watch.md"),
+    source!("benchmarks/pages.md"),
 ];
 
 /// A chart on a page.

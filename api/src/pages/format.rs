@@ -65,12 +65,25 @@ pub(crate) fn length(millis: i64) -> String {
     }
 }
 
-/// `1 package`, `2 packages`.
+/// `1 package`, `2,000 packages`.
 pub(super) fn count(number: usize, what: &str) -> String {
     match number {
         1 => format!("1 {what}"),
-        _ => format!("{number} {what}s"),
+        _ => format!("{} {what}s", thousands(number)),
     }
+}
+
+/// A number with a comma before each three digits.
+pub(super) fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// The page of a location at its host, if that is on the web.
@@ -110,6 +123,14 @@ mod tests {
         ] {
             assert_eq!(length(millis), text);
         }
+    }
+
+    #[test]
+    fn large_numbers_have_commas() {
+        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(thousands(number), text);
+        }
+        assert_eq!(count(1_158, "package"), "1,158 packages");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use docket_jobs::{JobFilter, Order};
 
 use super::{
     Card,
-    format::{Moment, length},
+    format::{Moment, length, thousands},
     jobs::JobView,
     rendered,
 };
@@ -24,7 +24,7 @@ const KINDS: [&str; 4] = ["publish", "unpublish", "transfer", "packageset"];
 struct HomeTemplate {
     card: Card,
     url: String,
-    packages: i64,
+    packages: String,
     published_today: i64,
     median: Option<String>,
     running: i64,
@@ -69,7 +69,7 @@ pub(super) async fn home(state: &ApiState) -> Result<String, ApiError> {
                 .to_owned(),
         },
         url: state.public_url.to_string(),
-        packages,
+        packages: thousands(usize::try_from(packages).unwrap_or_default()),
         published_today: service.published_today,
         median: service.publishes.map(|durations| length(durations.median_millis)),
         running: service.running,

@@ -122,7 +122,8 @@ struct Overview {
     locks: Vec<LockView>,
     depth: String,
     durations: String,
-    paused: Vec<String>,
+    /// Which kinds are paused, and since when.
+    paused: Vec<(String, Moment)>,
 }
 
 /// Why a job waits, with a link to the one that it waits for instead of its id.
@@ -361,9 +362,9 @@ async fn overview(state: &ApiState) -> Result<Overview, ApiError> {
             .paused_by
             .map(|by| format!(" by {by}"))
             .unwrap_or_default();
-        Some(format!(
-            "Jobs of kind {} are paused{by} since {since}.",
-            setting.kind
+        Some((
+            format!("Jobs of kind {} have been paused{by}", setting.kind),
+            Moment(since),
         ))
     });
     Ok(Overview {

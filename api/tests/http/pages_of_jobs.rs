@@ -51,7 +51,7 @@ on_both_databases! {
         let answer = post(&served, "/api/v1/job-kinds/publish/pause", &serde_json::json!({})).await;
         assert_eq!(answer.status(), 200);
         let page = served.page("/jobs").await;
-        assert!(page.contains("Jobs of kind publish are paused by trustee by the registry&#39;s token since"), "{page}");
+        assert!(page.contains("Jobs of kind publish have been paused by trustee by the registry&#39;s token since"), "{page}");
     }
 
     /// What runs names its attempt, and the lock that it has names who waits for it.
