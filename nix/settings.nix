@@ -120,7 +120,7 @@ in
   };
 
   telemetry = {
-    url = option str ("http://collector.internal:4318") "A collector of OpenTelemetry, which takes OTLP over HTTP as JSON; traces go to `/v1/traces` there. Default: nowhere.";
+    url = option str ("http://collector.internal:4318") "A collector of OpenTelemetry, which takes OTLP over HTTP as JSON; traces go to `/v1/traces` there. Only for a `docketd` built with the feature `otel`. Default: nowhere.";
     token_file = option str ("/etc/docket/collector-token") "A file with the token that the collector wants as `Authorization: Bearer`. Default: none.";
   };
 

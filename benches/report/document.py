@@ -25,7 +25,8 @@ def index(result, targets):
     benches/run
 
 measures it all and writes these pages: [the queue beside its peers](queue.md), [the log's storage](log.md), [live logs](watch.md).
-[Formats, import and a publish](registry.md) are measured by commands of their own, and so are [the pages](pages.md).
+[Formats, import and a publish](registry.md), [the pages](pages.md), [a soak](soak.md) and [what the programs take](footprint.md) are measured by
+commands of their own.
 
 {result["machine"]}; {result["date"]}; {", ".join(f"{name} {version}" for name, version in result["versions"].items())}.
 PostgreSQL as it comes: {settings}. SQLite in WAL with `synchronous = FULL`, except where huey's fsync is off.

@@ -33,6 +33,5 @@ mod publish;
 mod redaction;
 mod repositories;
 mod spago;
-mod telemetry;
 mod tutorial;
 mod upgrade;

@@ -64,6 +64,8 @@ static SOURCES: &[Source] = &[
     source!("benchmarks/log.md"),
     source!("benchmarks/watch.md"),
     source!("benchmarks/pages.md"),
+    source!("benchmarks/soak.md"),
+    source!("benchmarks/footprint.md"),
 ];
 
 /// A chart on a page.
@@ -88,6 +90,7 @@ static CHARTS: &[Chart] = &[
     chart!("benchmarks/queue-cpu.svg"),
     chart!("benchmarks/queue-enqueue.svg"),
     chart!("benchmarks/queue-rate.svg"),
+    chart!("benchmarks/soak.svg"),
     chart!("benchmarks/watch-latency.svg"),
 ];
 

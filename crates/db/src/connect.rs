@@ -26,8 +26,8 @@ const SETTINGS: &str = "
 const MAX_CONNECTIONS: u32 = 16;
 
 /// How much of the database each reading connection of SQLite keeps in memory, in KiB, as SQLite writes it: with a minus. Each has a cache of its own, and behind
-/// all of them is that of the system, so much of it costs memory 16 times and saves little time.
-const READ_CACHE: &str = "-512";
+/// all of them is that of the system: more of it costs memory 16 times, for as long as the database grows, and saves no time (docs/benchmarks/soak.md).
+const READ_CACHE: &str = "-64";
 
 /// A database: a handle that is cheap to clone.
 #[derive(Debug, Clone)]

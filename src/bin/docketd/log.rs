@@ -48,7 +48,7 @@ pub fn start(log: &Log, redactor: Redactor, traces: Option<Traces>) -> anyhow::R
     };
     tracing_subscriber::registry()
         .with(layer(log.format, ansi, writer).with_filter(filter))
-        .with(traces.map(|traces| traces.with_filter(EnvFilter::new(TRACED))))
+        .with(traces.map(|traces| traces.layer().with_filter(EnvFilter::new(TRACED))))
         .init();
     Ok(())
 }

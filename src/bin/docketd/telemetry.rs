@@ -1,255 +1,141 @@
-//! Traces for a collector of OpenTelemetry: each request and each attempt at a job is a span, sent as JSON over HTTP (OTLP 1.x, `POST …/v1/traces`).
+//! Traces for a collector of OpenTelemetry: each request and each attempt at a job is a span, sent as JSON over HTTP (OTLP, `POST …/v1/traces`).
 //!
-//! The protocol is small and stable in its JSON form, so it is spoken here: the libraries for it bring some sixty crates along. Spans wait in a queue
-//! of limited length; a collector that is away costs the spans of that time and nothing else.
+//! The libraries do it; here is what they are told, and what must not be told. They are part of the program only with the feature `otel`.
 
-mod encode;
-
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+#[cfg(feature = "otel")]
+mod export;
+#[cfg(all(test, feature = "otel"))]
+mod tests;
 
 use docket_core::redact::Redactor;
-use serde_json::Value;
-use tokio::sync::{mpsc, oneshot};
-use tracing::{
-    Event, Subscriber,
-    span::{Attributes, Id, Record},
-};
-use tracing_subscriber::{
-    Layer,
-    layer::Context,
-    registry::{LookupSpan, SpanRef},
-};
+use tracing::Subscriber;
+use tracing_subscriber::{Layer, registry::LookupSpan};
 
-use crate::{config::Telemetry, log::Fields};
-use encode::encode;
-
-/// How many spans wait at most.
-const QUEUE: usize = 4096;
-
-/// How many spans go out together.
-const BATCH: usize = 512;
-
-/// How long spans gather.
-const GATHER: Duration = Duration::from_secs(2);
-
-/// How long the collector may take.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How many events one span keeps.
-const MAX_EVENTS: usize = 128;
-
-/// A span that has ended, or goes on.
-#[derive(Debug, Clone)]
-struct Span {
-    trace_id: u128,
-    span_id: u64,
-    parent_id: Option<u64>,
-    name: &'static str,
-    began: SystemTime,
-    ended: SystemTime,
-    fields: BTreeMap<String, Value>,
-    events: Vec<SpanEvent>,
-    /// Something of ours failed in it.
-    failed: bool,
-}
-
-/// A line of the server's own log that was written in a span.
-#[derive(Debug, Clone)]
-struct SpanEvent {
-    at: SystemTime,
-    fields: BTreeMap<String, Value>,
-}
-
-/// What the sending task hears.
-enum Message {
-    Ended(Box<Span>),
-    /// Everything before is to be sent now, and then this is to be told.
-    Flush(oneshot::Sender<()>),
-}
+use crate::config::Telemetry;
 
 /// Collects spans and sends them.
 #[derive(Clone)]
 pub struct Traces {
-    out: mpsc::Sender<Message>,
-    redactor: Arc<Redactor>,
+    #[cfg(feature = "otel")]
+    provider: opentelemetry_sdk::trace::SdkTracerProvider,
 }
 
+#[cfg(not(feature = "otel"))]
 impl Traces {
-    /// Sends what ends from now on, from a task of the runtime that this is called in; `None` where nobody wants it.
+    /// Nothing, where nobody wants traces.
     ///
     /// # Errors
-    /// When this machine cannot make HTTP requests, or the token cannot be read.
-    pub fn start(to: &Telemetry, redactor: Redactor) -> anyhow::Result<Option<Self>> {
-        let Some(url) = to.traces_url() else {
-            return Ok(None);
-        };
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(docket_client::tls::for_http(docket_client::tls::config()))
-            .timeout(PATIENCE)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()?;
-        let (out, inbox) = mpsc::channel(QUEUE);
-        let collector = Collector {
-            http,
-            url,
-            token: to.token()?,
-            is_away: false,
-        };
-        tokio::spawn(send(collector, inbox));
-        Ok(Some(Self {
-            out,
-            redactor: Arc::new(redactor),
-        }))
-    }
-
-    /// Waits until everything that has ended was sent, or the collector does not take it.
-    pub async fn flush(&self) {
-        let (done, told) = oneshot::channel();
-        if self.out.send(Message::Flush(done)).await.is_ok() {
-            // An error means that the runtime ends.
-            let _ = told.await;
+    /// When somebody does: this program cannot send any.
+    pub fn start(to: &Telemetry, _redactor: Redactor) -> anyhow::Result<Option<Self>> {
+        match to.traces_url() {
+            None => Ok(None),
+            Some(_) => Err(crate::config::ConfigError::OutOfRange {
+                key: "telemetry.url",
+                rule: "left out: this docketd was built without the feature `otel`, and sends no traces",
+            }
+            .into()),
         }
     }
 
-    /// What is told of a span or a line, without secrets.
-    fn collect(&self, record: impl FnOnce(&mut Fields<'_>)) -> BTreeMap<String, Value> {
-        let mut fields = serde_json::Map::new();
-        record(&mut Fields(&mut fields));
-        let fields = fields.into_iter().map(|(name, mut value)| {
-            self.redactor.redact_json(&mut value);
-            (name, value)
-        });
-        fields.collect()
+    /// What hears of spans.
+    pub fn layer<S: Subscriber + for<'a> LookupSpan<'a>>(&self) -> impl Layer<S> + use<S> {
+        tracing_subscriber::layer::Identity::new()
     }
+
+    /// Waits for what is to be sent, which is nothing.
+    #[allow(clippy::unused_async, reason = "with the feature it waits")]
+    pub async fn flush(&self) {}
 }
 
-/// Where spans go.
-struct Collector {
-    http: reqwest::Client,
-    url: String,
-    token: Option<String>,
-    /// It did not take the last ones.
-    is_away: bool,
-}
+#[cfg(feature = "otel")]
+mod sending {
+    use std::time::Duration;
 
-/// Sends spans until the last sender is gone.
-async fn send(mut collector: Collector, mut inbox: mpsc::Receiver<Message>) {
-    let (mut batch, mut flushed) = (Vec::new(), Vec::new());
-    while let Some(first) = inbox.recv().await {
-        let mut next = Some(first);
-        let until = tokio::time::Instant::now() + GATHER;
-        while let Some(message) = next {
-            match message {
-                Message::Ended(span) => batch.push(*span),
-                Message::Flush(done) => flushed.push(done),
-            }
-            if batch.len() == BATCH || !flushed.is_empty() {
-                break;
-            }
-            // Whatever has gathered by then goes.
-            next = tokio::time::timeout_at(until, inbox.recv()).await.ok().flatten();
-        }
-        if !batch.is_empty() {
-            collector.send(&batch).await;
-            batch.clear();
-        }
-        for done in flushed.drain(..) {
-            let _ = done.send(());
-        }
-    }
-}
+    use opentelemetry::trace::TracerProvider;
+    use opentelemetry_sdk::{
+        Resource,
+        trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider},
+    };
 
-impl Collector {
-    /// Sends spans, and says once when the collector goes away, and once when it is back.
-    async fn send(&mut self, batch: &[Span]) {
-        let mut request = self
-            .http
-            .post(&self.url)
-            .header("content-type", "application/json");
-        if let Some(token) = &self.token {
-            request = request.bearer_auth(token);
+    use super::*;
+
+    /// How many spans wait at most, how many go out together, and how long they gather.
+    const QUEUE: usize = 4096;
+    const BATCH: usize = 512;
+    const GATHER: Duration = Duration::from_secs(2);
+
+    /// How long the collector may take.
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    impl Traces {
+        /// Sends what ends from now on; requests are made by the runtime that this is called in. `None` where nobody wants it.
+        ///
+        /// # Errors
+        /// When this machine cannot make HTTP requests, or the token cannot be read.
+        pub fn start(to: &Telemetry, redactor: Redactor) -> anyhow::Result<Option<Self>> {
+            let Some(url) = to.traces_url() else {
+                return Ok(None);
+            };
+            let exporter = export::exporter(&url, to.token()?, PATIENCE, redactor)?;
+            let batches = BatchConfigBuilder::default()
+                .with_max_queue_size(QUEUE)
+                .with_max_export_batch_size(BATCH)
+                .with_scheduled_delay(GATHER)
+                .build();
+            let resource = Resource::builder()
+                .with_service_name("docketd")
+                .with_attribute(opentelemetry::KeyValue::new(
+                    "service.version",
+                    env!("CARGO_PKG_VERSION"),
+                ))
+                .build();
+            let provider = SdkTracerProvider::builder()
+                .with_span_processor(
+                    BatchSpanProcessor::builder(exporter)
+                        .with_batch_config(batches)
+                        .build(),
+                )
+                .with_resource(resource)
+                .build();
+            Ok(Some(Self { provider }))
         }
-        let sent = request.body(encode(batch)).send().await;
-        match sent.and_then(reqwest::Response::error_for_status) {
-            Ok(_) if self.is_away => {
-                self.is_away = false;
-                tracing::info!("the collector of traces takes them again");
-            }
-            Err(error) if !self.is_away => {
-                self.is_away = true;
-                tracing::warn!(
-                    error = &error.without_url() as &dyn std::error::Error,
-                    "the collector of traces does not take them; those of this time are lost"
-                );
-            }
-            _ => {}
+
+        /// What hears of spans.
+        pub fn layer<S: Subscriber + for<'a> LookupSpan<'a>>(&self) -> impl Layer<S> + use<S> {
+            tracing_opentelemetry::layer()
+                .with_tracer(self.provider.tracer("docketd"))
+                .with_location(false)
+                .with_threads(false)
+                .with_tracked_inactivity(false)
+        }
+
+        /// Waits until everything that has ended was sent, or the collector does not take it. Nothing is sent afterwards.
+        pub async fn flush(&self) {
+            let provider = self.provider.clone();
+            let flushed = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(PATIENCE));
+            // What is lost now was told of when it was lost.
+            let _ = flushed.await;
         }
     }
 }
 
-impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Traces {
-    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let Some(span) = context.span(id) else { return };
-        let parent = span.parent().and_then(|parent: SpanRef<'_, S>| {
-            let extensions = parent.extensions();
-            extensions
-                .get::<Span>()
-                .map(|parent| (parent.trace_id, parent.span_id))
-        });
-        let now = SystemTime::now();
-        let fields = self.collect(|fields| attributes.record(fields));
-        let new = Span {
-            trace_id: parent.map_or_else(|| fastrand::u128(1..), |(trace_id, _)| trace_id),
-            span_id: fastrand::u64(1..),
-            parent_id: parent.map(|(_, span_id)| span_id),
-            name: attributes.metadata().name(),
-            began: now,
-            ended: now,
-            fields,
-            events: Vec::new(),
-            failed: false,
-        };
-        span.extensions_mut().insert(new);
-    }
+#[cfg(all(test, not(feature = "otel")))]
+mod tests {
+    use super::*;
 
-    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
-        let Some(span) = context.span(id) else { return };
-        if let Some(known) = span.extensions_mut().get_mut::<Span>() {
-            known.fields.extend(self.collect(|fields| values.record(fields)));
-        }
-    }
-
-    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let Some(span) = context.event_span(event) else {
-            return;
+    #[test]
+    fn an_address_is_refused_where_no_traces_can_be_sent() {
+        assert!(
+            Traces::start(&Telemetry::default(), Redactor::default())
+                .unwrap()
+                .is_none()
+        );
+        let to = Telemetry {
+            url: Some("http://127.0.0.1:4318".to_owned()),
+            ..Telemetry::default()
         };
-        let mut extensions = span.extensions_mut();
-        let Some(known) = extensions.get_mut::<Span>() else {
-            return;
-        };
-        let level = *event.metadata().level();
-        known.failed |= level == tracing::Level::ERROR;
-        if known.events.len() < MAX_EVENTS {
-            let mut fields = self.collect(|fields| event.record(fields));
-            fields.insert("level".to_owned(), level.as_str().into());
-            known.events.push(SpanEvent {
-                at: SystemTime::now(),
-                fields,
-            });
-        }
-    }
-
-    fn on_close(&self, id: Id, context: Context<'_, S>) {
-        let Some(span) = context.span(&id) else { return };
-        let Some(mut known) = span.extensions_mut().remove::<Span>() else {
-            return;
-        };
-        known.ended = SystemTime::now();
-        // A queue that is full loses what comes: nothing waits for a collector.
-        let _ = self.out.try_send(Message::Ended(Box::new(known)));
+        let refused = Traces::start(&to, Redactor::default()).err().unwrap();
+        assert!(refused.is::<crate::config::ConfigError>());
+        assert!(refused.to_string().contains("feature `otel`"), "{refused}");
     }
 }

@@ -260,7 +260,7 @@ pub const KEYS: &[Key] = &[
         "The least that is told: `error`, `warn`, `info`, `debug` or `trace`; or one for each part, such as `info,docket_worker=debug`. `RUST_LOG` wins."),
 
     depends("telemetry", "url", "nowhere", r#""http://collector.internal:4318""#,
-        "A collector of OpenTelemetry, which takes OTLP over HTTP as JSON; traces go to `/v1/traces` there."),
+        "A collector of OpenTelemetry, which takes OTLP over HTTP as JSON; traces go to `/v1/traces` there. Only for a `docketd` built with the feature `otel`."),
     depends("telemetry", "token_file", "none", r#""/etc/docket/collector-token""#,
         "A file with the token that the collector wants as `Authorization: Bearer`."),
 

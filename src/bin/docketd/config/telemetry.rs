@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Config, ConfigError, read_file};
+use super::{Config, ConfigError};
 
 /// The `[telemetry]` section: where traces are sent, by the protocol of OpenTelemetry (OTLP over HTTP, as JSON).
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
@@ -29,8 +29,9 @@ impl Telemetry {
     ///
     /// # Errors
     /// When the file cannot be read.
+    #[cfg(feature = "otel")]
     pub fn token(&self) -> Result<Option<String>, ConfigError> {
-        self.token_file.as_deref().map(read_file).transpose()
+        self.token_file.as_deref().map(super::read_file).transpose()
     }
 }
 
