@@ -207,14 +207,20 @@ async fn a_restored_registry_is_the_same() {
     assert!(end.missing.is_empty() && end.unnamed.is_empty());
 }
 
-/// Wherever a file ends too early, and whichever byte is another one, it is refused, and nothing was changed.
+fn inflate(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut inflated = Vec::new();
+    flate2::read::GzDecoder::new(bytes).read_to_end(&mut inflated)?;
+    Ok(inflated)
+}
+
+/// Wherever a file ends too early, and wherever a byte is another one and says something else, it is refused, and nothing was changed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_backup_is_refused() {
     let registry = Place::with_registry(sqlite().await).await;
     let whole = bytes_of(&registry.backup().await);
     let target = Place::new(sqlite().await);
     let places = (0..24).map(|part| whole.len() * part / 24);
-    // The last eight bytes are checksum and length. Before a piece that is stored as it is some bits mean nothing, but no whole byte does.
+    // The last eight bytes are checksum and length.
     for place in places.chain([1, 20, whole.len() - 8, whole.len() - 1]) {
         let said = target.refuse(&file_with(&whole[..place])).await;
         assert!(
@@ -225,7 +231,11 @@ async fn a_damaged_backup_is_refused() {
             continue;
         }
         let mut bent = whole.clone();
-        bent[place] ^= 0xff;
+        bent[place] ^= 0x10;
+        // A run of zeros may be copied from elsewhere, and between pieces some bits mean nothing: that is no damage.
+        if inflate(&bent).is_ok_and(|inflated| inflated == inflate(&whole).unwrap()) {
+            continue;
+        }
         let said = target.refuse(&file_with(&bent)).await;
         assert!(
             said.contains("damaged") || said.contains("not a backup"),
