@@ -122,6 +122,11 @@ fn spawn(command: &mut Command) -> Child {
 
 /// Runs a command to its end, without input.
 pub(crate) fn run(command: &mut Command) -> Said {
+    run_within(DEADLINE, command)
+}
+
+/// The same for a command that has much to do.
+pub(crate) fn run_within(deadline: Duration, command: &mut Command) -> Said {
     let mut process = spawn(command);
     let out = collect(process.stdout.take().unwrap());
     let err = collect(process.stderr.take().unwrap());
@@ -130,7 +135,7 @@ pub(crate) fn run(command: &mut Command) -> Said {
         if let Some(status) = process.try_wait().unwrap() {
             break status.code();
         }
-        if start.elapsed() > DEADLINE {
+        if start.elapsed() > deadline {
             let _ = process.kill();
             let said = (out.join().unwrap(), err.join().unwrap());
             panic!("{command:?} does not end; it said:\n{}\n{}", said.0, said.1);

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::asking::publish;
-use crate::harness::{Registry, run};
+use crate::harness::{DEADLINE, Registry, run_within};
 use crate::publish::demo;
 
 /// What follows a log waits for its end, for as long as that takes; git's protocol is tested by git.
@@ -42,5 +42,6 @@ fn every_answer_is_one_that_the_description_knows() {
         .env("DOCKET_TEST_TOKEN", TOKEN)
         .env("DOCKET_TEST_JOB", &job)
         .current_dir(registry.path("work"));
-    run(&mut schemathesis).expect_code(0);
+    // Half a minute of requests where nothing else runs.
+    run_within(5 * DEADLINE, &mut schemathesis).expect_code(0);
 }
