@@ -36,7 +36,10 @@ impl CheckRow {
     }
 }
 
-/// Writes a row, in place of one for the same version, commit and manifest.
+/// Keeps what a dry run found out, in place of what an earlier one found of the same commit and manifest.
+///
+/// # Errors
+/// When the database fails.
 pub async fn put(tx: &mut Tx, check: &PublishCheck) -> Result<(), Error> {
     const SQL: &str = "
         INSERT INTO publish_check
@@ -61,7 +64,10 @@ pub async fn put(tx: &mut Tx, check: &PublishCheck) -> Result<(), Error> {
     Ok(())
 }
 
-/// Returns the rows of a version that were written at `since` or later, the newest first.
+/// Returns what was found out of a version at `since` or later, the newest first.
+///
+/// # Errors
+/// When the database fails, or holds what is no check.
 pub async fn list(
     tx: &mut Tx,
     name: &PackageName,
@@ -88,13 +94,19 @@ pub async fn remove(tx: &mut Tx, name: &PackageName, version: Version) -> Result
     Ok(())
 }
 
-/// Removes the rows that were written before `before`.
+/// Forgets what was found out before `before`, and returns how much that was. The blobs are garbage then.
+///
+/// # Errors
+/// When the database fails.
 pub async fn prune(tx: &mut Tx, before: Timestamp) -> Result<u64, Error> {
     const SQL: &str = "DELETE FROM publish_check WHERE checked_at < $1";
     execute!(tx, sqlx::query(SQL).bind(before.millis()))
 }
 
-/// True when a row names this tarball.
+/// True when something that was found out names this tarball.
+///
+/// # Errors
+/// When the database fails.
 pub async fn is_named(tx: &mut Tx, digest: Sha256) -> Result<bool, Error> {
     const SQL: &str = "SELECT count(*) FROM publish_check WHERE tarball = $1";
     let count: i64 = on!(tx, conn => sqlx::query_scalar(SQL).bind(digest.to_string()).fetch_one(conn))?;
