@@ -7,7 +7,9 @@ use docket_db::{Error, Tx, on};
 
 use super::{
     jobs::{JobRow, job_columns},
-    over_ids, prefer_indexes, to_id_list,
+    over_ids,
+    planner::index_settings,
+    to_id_list,
 };
 use crate::{
     Job, JobId,
@@ -20,11 +22,15 @@ use crate::{
 /// Whatever takes jobs, parks them or lets them go calls this before: so a job that parks on a lock cannot miss that the lock is freed in the same
 /// moment. Whoever has called it waits for no row of a running job: those who end attempts have such rows, and wait for this.
 pub(crate) async fn serialise(tx: &mut Tx) -> Result<(), Error> {
-    if let Tx::Postgres(postgres) = tx {
-        const SQL: &str = "SELECT pg_advisory_xact_lock(hashtext('docket_jobs claim'))";
-        sqlx::query(SQL).execute(&mut **postgres).await?;
+    if let Tx::Postgres(tx) = tx {
+        // One answer to wait for, while others wait for this lock.
+        const SQL: &str = concat!(
+            "SELECT pg_advisory_xact_lock(hashtext('docket_jobs claim')), ",
+            index_settings!()
+        );
+        sqlx::query(SQL).execute(&mut **tx).await?;
     }
-    prefer_indexes(tx).await
+    Ok(())
 }
 
 /// Stands in no lock's name: where a list of them is one text.

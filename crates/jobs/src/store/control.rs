@@ -152,7 +152,8 @@ mod tests {
                 let jobs = jobs.clone();
                 async move { jobs.cancel(id, "somebody").await }
             });
-            somebody_waits(jobs.db()).await;
+            let waits = tokio::time::timeout(Duration::from_secs(30), somebody_waits(jobs.db()));
+            waits.await.expect("the cancellation waits for the row");
             claim::serialise(&mut ending).await.unwrap();
             ending.commit().await.unwrap();
             assert_eq!(cancelling.await.unwrap().unwrap(), Cancel::WasOver(JobState::Succeeded));

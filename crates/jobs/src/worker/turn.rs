@@ -51,24 +51,19 @@ impl Turns {
         let result = self
             .commit(&turn.left, &turn.wanted, turn.in_doubt.as_ref())
             .await;
-        let Err(error) = result else {
-            return Done {
-                turn,
-                result,
-                refused: Vec::new(),
-            };
-        };
-        if !error.is_refusal() || turn.left.is_empty() {
-            return Done {
-                turn,
-                result: Err(error),
-                refused: Vec::new(),
-            };
+        match &result {
+            Err(error) if error.is_refusal() && !turn.left.is_empty() => tracing::warn!(
+                error = error as &dyn std::error::Error,
+                "the database refuses the ends of jobs; storing each by itself"
+            ),
+            _ => {
+                return Done {
+                    turn,
+                    result,
+                    refused: Vec::new(),
+                };
+            }
         }
-        tracing::warn!(
-            error = &error as &dyn std::error::Error,
-            "the database refuses the ends of jobs; storing each by itself"
-        );
         let (mut stored, mut refused) = (Vec::new(), Vec::new());
         let mut together = Cycle::default();
         for left in std::mem::take(&mut turn.left) {
