@@ -6,9 +6,8 @@
 #[path = "publish/registry.rs"]
 mod registry;
 
-use std::fs::File;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use docket_core::digest::Sha256;
 use docket_core::operation::Publish;
@@ -111,20 +110,8 @@ impl World {
 /// Stores `text` as if that had been done so many hours ago.
 async fn store(registry: &Registry, text: &str, hours_ago: u64) -> Sha256 {
     let digest = registry.state.storage.put(text.to_owned().into()).await.unwrap();
-    age(registry, digest, hours_ago);
+    registry.age("", digest, hours_ago);
     digest
-}
-
-/// Makes a blob look as if it had been stored so many hours ago.
-fn age(registry: &Registry, digest: Sha256, hours: u64) {
-    let path = registry.blobs.join(key(digest));
-    let at = SystemTime::now() - Duration::from_secs(hours * 3600);
-    File::options()
-        .write(true)
-        .open(path)
-        .unwrap()
-        .set_modified(at)
-        .unwrap();
 }
 
 /// Where a store has a blob.
@@ -158,7 +145,7 @@ on_both_databases! {
         let world = World::start(&db).await;
         let registry = &world.registry;
         let named = tarball(registry, "prelude").await;
-        age(registry, named, 1_000);
+        registry.age("", named, 1_000);
         let mut garbage = Vec::new();
         for number in 0..600 {
             garbage.push(store(registry, &format!("{number:>10}"), 25).await);
@@ -235,7 +222,7 @@ on_both_databases! {
         let registry = &world.registry;
         let operation = demo(registry);
         registry.state.storage.put(bytes).await.unwrap();
-        age(registry, digest, 1_000);
+        registry.age("", digest, 1_000);
         let now = registry.jobs.clock().now();
         let mut tx = db.db.write().await.unwrap();
         assert!(blobs::condemn(&mut tx, digest, now).await.unwrap());

@@ -6,9 +6,7 @@
 #[path = "publish/registry.rs"]
 mod registry;
 
-use std::fs::File;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use docket_db::{execute, sqlx};
 use docket_index::blobs;
@@ -94,17 +92,7 @@ async fn assert_sound(registry: &Registry) {
 /// Makes the blobs of the archive look as if they had been stored two days ago.
 async fn age(registry: &Registry) {
     for blob in archived(registry).await {
-        let hex = blob.digest.hex();
-        let path = registry
-            .blobs
-            .join(format!("logs/{}/{}/{hex}", &hex[0..2], &hex[2..4]));
-        let at = SystemTime::now() - Duration::from_secs(48 * 3600);
-        File::options()
-            .write(true)
-            .open(path)
-            .unwrap()
-            .set_modified(at)
-            .unwrap();
+        registry.age("logs", blob.digest, 48);
     }
 }
 

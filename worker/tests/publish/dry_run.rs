@@ -1,8 +1,5 @@
 //! What a dry run promises: it publishes nothing, it is refused as the publish would be, and the publish of the same commit is done at once.
 
-use std::fs::File;
-use std::time::{Duration, SystemTime};
-
 use docket_core::operation::Publish;
 use docket_db::sqlx;
 use docket_index::checks;
@@ -64,18 +61,8 @@ async fn age(db: &TestDb, registry: &Registry, hours: u64) {
         docket_db::execute!(&mut tx, sqlx::query(sql)).unwrap();
     }
     tx.commit().await.unwrap();
-    let at = SystemTime::now() - Duration::from_secs(hours * 3600);
     for digest in checks::storage(&registry.state.storage).digests().await.unwrap() {
-        let hex = digest.hex();
-        let path = registry
-            .blobs
-            .join(format!("checks/{}/{}/{hex}", &hex[0..2], &hex[2..4]));
-        File::options()
-            .write(true)
-            .open(path)
-            .unwrap()
-            .set_modified(at)
-            .unwrap();
+        registry.age("checks", digest, hours);
     }
 }
 

@@ -1,12 +1,13 @@
 //! A registry to publish to: a database, a blob store, a worker, and a folder of git repositories in place of GitHub.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use docket_core::digest::Sha256;
 use docket_core::location::Location;
 use docket_core::metadata::Metadata;
 use docket_core::operation::Publish;
@@ -235,6 +236,20 @@ impl Registry {
     pub(crate) async fn changes(&self) -> i64 {
         let mut tx = self.jobs.db().read().await.unwrap();
         docket_index::last_seq(&mut tx).await.unwrap()
+    }
+
+    /// Makes a blob in a folder of the storage look as if it had been stored so many hours ago.
+    pub(crate) fn age(&self, folder: &str, digest: Sha256, hours: u64) {
+        let hex = digest.hex();
+        let path = self
+            .blobs
+            .join(folder)
+            .join(&hex[0..2])
+            .join(&hex[2..4])
+            .join(hex);
+        let at = SystemTime::now() - Duration::from_secs(hours * 3600);
+        let blob = File::options().write(true).open(path).unwrap();
+        blob.set_modified(at).unwrap();
     }
 
     /// Waits until no job is active, follow-up jobs included.
