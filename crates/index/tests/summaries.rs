@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::sync::Arc;
+
 use docket_core::{
     digest::Sha256, manifest::Manifest, metadata::PublishedVersion, time::Timestamp, version::Version,
 };
@@ -192,5 +194,16 @@ on_both_databases! {
         let sets = known.all(&mut tx).await.unwrap();
         let changes: Vec<_> = sets.heads().iter().map(|head| head.changes.map(|of| (of.added, of.updated, of.removed))).collect();
         assert_eq!(changes, [None, Some((0, 1, 1)), Some((1, 0, 0)), Some((0, 1, 1))]);
+
+        // Who looks at an earlier moment takes what is known of a later one, and does not unlearn it.
+        let mut earlier = db.db.read().await.unwrap();
+        docket_index::list_sets_holding(&mut earlier, &name, Version::new(6, 0, 0)).await.unwrap();
+        let mut tx = db.db.write().await.unwrap();
+        execute!(&mut tx, sqlx::query(SQL).bind("3.0.0").bind(3_i64).bind(0_i64).bind(0_i64).bind("{}")).unwrap();
+        tx.commit().await.unwrap();
+        let mut tx = db.db.read().await.unwrap();
+        let later = known.all(&mut tx).await.unwrap();
+        assert_eq!(later.heads().len(), stored.len() + 1);
+        assert!(Arc::ptr_eq(&later, &known.all(&mut earlier).await.unwrap()));
     }
 }
