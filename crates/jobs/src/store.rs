@@ -42,7 +42,7 @@ macro_rules! over_list {
         } else {
             concat!(
                 $before, " (SELECT value ->> '", stringify!($first), "' AS ", stringify!($first),
-                $(", value ->> '", stringify!($column), "' AS ", stringify!($column),)* " FROM json_each($1)) AS list ", $after
+                $(", value ->> '", stringify!($column), "' AS ", stringify!($column),)* " FROM jsonb_each($1)) AS list ", $after
             )
         }
     };
