@@ -28,7 +28,7 @@ pub mod transfer;
 pub mod unpublish;
 pub mod work_dir;
 
-pub use docket_package::{license, rejection};
+pub use docket_package::rejection;
 pub use state::WorkerState;
 
 /// Returns what runs the operations of the registry and what follows from them; [`chores::handlers`] are beside these.

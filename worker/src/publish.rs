@@ -16,7 +16,6 @@ mod repair;
 mod request;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use docket_core::manifest::Manifest;
 use docket_core::metadata::PublishedVersion;
@@ -24,6 +23,7 @@ use docket_core::operation::Publish;
 use docket_core::time::Timestamp;
 use docket_jobs::worker::Handler;
 use docket_jobs::{Failure, Run};
+use docket_package::license;
 
 use crate::documentation;
 use crate::outcome::JobError;
@@ -175,7 +175,7 @@ async fn check(state: &WorkerState, run: &Run, request: &Publish) -> Result<Pass
         return Ok(Passed::New(Box::new(checked)));
     }
     let candidate = fetch(state, run, request, &location, work.path().to_owned()).await?;
-    check_license(state, run, &candidate).await?;
+    check_license(run, &candidate).await?;
 
     run.log.step("Plan the build");
     let plan = plan::make(state, run, request, &candidate.manifest).await?;
@@ -278,10 +278,10 @@ async fn fetch(
     })
 }
 
-async fn check_license(state: &WorkerState, run: &Run, candidate: &Candidate) -> Result<(), JobError> {
-    let (licenses, dir) = (Arc::clone(&state.licenses), candidate.package_dir.clone());
+async fn check_license(run: &Run, candidate: &Candidate) -> Result<(), JobError> {
+    let dir = candidate.package_dir.clone();
     let declared = candidate.manifest.license.clone();
-    blocking(move || Ok(licenses.check(&dir, &declared)?)).await?;
+    blocking(move || Ok(license::check(&dir, &declared)?)).await?;
     run.log.info(format!(
         "The licence files go with the manifest's {}.",
         candidate.manifest.license

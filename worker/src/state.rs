@@ -9,7 +9,6 @@ use docket_storage::Storage;
 use crate::chores::Retention;
 use crate::compiler::Compilers;
 use crate::documentation::Pursuit;
-use crate::license::LicenseDetector;
 use crate::package::SizeRules;
 use crate::sandbox::{Limits, Sandbox};
 use crate::source::git::SourceConfig;
@@ -40,8 +39,6 @@ pub struct WorkerState {
     pub gather_millis: i64,
     /// Where documentation is published, if anywhere.
     pub pursuit: Option<Pursuit>,
-    /// Recognises licence texts.
-    pub licenses: Arc<LicenseDetector>,
     /// The address under which people reach the registry, without a slash at the end, when it is known.
     pub public_url: Option<Arc<str>>,
     /// Each job works in a directory of its own below this one, which is gone when the job ends.

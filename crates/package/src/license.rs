@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use docket_core::license::License;
 use spdx::detection::{Store, TextData};
@@ -22,88 +23,62 @@ const CONFIDENT: f32 = 0.95;
 /// Two licences whose similarity to a text differs by less cannot be told apart.
 const INDISTINGUISHABLE: f32 = 0.02;
 
-/// Knows the texts of all SPDX licences. Making one takes a moment, so it is made once.
-pub struct LicenseDetector {
-    store: Store,
+/// The texts of all SPDX licences. Reading them takes a tenth of a second and 38 MB, so it is done once, and only by who looks at a licence.
+static TEXTS: LazyLock<Store> =
+    LazyLock::new(|| Store::load_inline().expect("the licence texts that are compiled in can be read"));
+
+/// Checks that every licence found in `dir` is named in `declared`.
+///
+/// A file that cannot be recognised says nothing.
+///
+/// # Errors
+///
+/// [`Rejection::LicenseDiffers`] with the licences that were found.
+pub fn check(dir: &Path, declared: &License) -> Result<(), CheckError> {
+    let named = declared.ids();
+    let mut detected = BTreeSet::new();
+    for text in license_files(dir)? {
+        detected.extend(detect(&text, &named));
+    }
+    detected.extend(package_json(dir)?);
+    if detected.iter().all(|id| is_named(id, &named)) {
+        return Ok(());
+    }
+    Err(Rejection::LicenseDiffers {
+        detected,
+        declared: declared.clone(),
+    }
+    .into())
 }
 
-impl std::fmt::Debug for LicenseDetector {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LicenseDetector")
-            .field("texts", &self.store.len())
-            .finish()
+/// Returns the licence of `text`; one of `named` when the text cannot tell it from another.
+fn detect(text: &str, named: &BTreeSet<String>) -> Option<String> {
+    let text = TextData::new(text);
+    let best = TEXTS.analyze(&text);
+    if best.score < CONFIDENT {
+        return None;
     }
-}
-
-impl LicenseDetector {
-    /// Loads the texts.
-    ///
-    /// # Errors
-    ///
-    /// When the texts compiled into the program are damaged.
-    pub fn new() -> Result<Self, CheckError> {
-        let store = Store::load_inline()
-            .map_err(|err| CheckError::local("load the licence texts")(format!("{err:?}")))?;
-        Ok(Self { store })
-    }
-
-    /// Checks that every licence found in `dir` is named in `declared`.
-    ///
-    /// A file that cannot be recognised says nothing.
-    ///
-    /// # Errors
-    ///
-    /// [`Rejection::LicenseDiffers`] with the licences that were found.
-    pub fn check(&self, dir: &Path, declared: &License) -> Result<(), CheckError> {
-        let named = declared.ids();
-        let mut detected = BTreeSet::new();
-        for text in license_files(dir)? {
-            detected.extend(self.detect(&text, &named));
-        }
-        detected.extend(package_json(dir)?);
-        if detected.iter().all(|id| is_named(id, &named)) {
-            return Ok(());
-        }
-        Err(Rejection::LicenseDiffers {
-            detected,
-            declared: declared.clone(),
-        }
-        .into())
-    }
-
-    /// Returns the licence of `text`; one of `named` when the text cannot tell it from another.
-    fn detect(&self, text: &str, named: &BTreeSet<String>) -> Option<String> {
-        let text = TextData::new(text);
-        let best = self.store.analyze(&text);
-        if best.score < CONFIDENT {
-            return None;
-        }
-        let aliases = self
-            .store
-            .aliases(best.name)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        let texts_of_best: BTreeSet<String> = aliases
-            .iter()
-            .map(String::as_str)
-            .chain([best.name])
-            .map(family)
-            .collect();
-        let same = || named.iter().find(|id| texts_of_best.contains(&family(id)));
-        let close = || {
-            let threshold = best.score - INDISTINGUISHABLE;
-            let entries = || self.store.iter().map(|(id, entry)| (family(id), &entry.original));
-            named.iter().find(|named| {
-                entries().any(|(id, original)| id == family(named) && text.match_score(original) > threshold)
-            })
-        };
-        Some(
-            same()
-                .or_else(close)
-                .cloned()
-                .unwrap_or_else(|| best.name.to_owned()),
-        )
-    }
+    let aliases = TEXTS.aliases(best.name).map(Vec::as_slice).unwrap_or_default();
+    let texts_of_best: BTreeSet<String> = aliases
+        .iter()
+        .map(String::as_str)
+        .chain([best.name])
+        .map(family)
+        .collect();
+    let same = || named.iter().find(|id| texts_of_best.contains(&family(id)));
+    let close = || {
+        let threshold = best.score - INDISTINGUISHABLE;
+        let entries = || TEXTS.iter().map(|(id, entry)| (family(id), &entry.original));
+        named.iter().find(|named| {
+            entries().any(|(id, original)| id == family(named) && text.match_score(original) > threshold)
+        })
+    };
+    Some(
+        same()
+            .or_else(close)
+            .cloned()
+            .unwrap_or_else(|| best.name.to_owned()),
+    )
 }
 
 /// The same text stands for `GPL-3.0`, `GPL-3.0-only` and `GPL-3.0-or-later`.
@@ -181,16 +156,12 @@ mod tests {
 
     use super::*;
 
-    fn detector() -> LicenseDetector {
-        LicenseDetector::new().unwrap()
-    }
-
     fn check(files: &[(&str, &str)], declared: &str) -> Result<(), CheckError> {
         let dir = tempfile::tempdir().unwrap();
         for (name, text) in files {
             fs::write(dir.path().join(name), text).unwrap();
         }
-        detector().check(dir.path(), &License::parse_strict(declared).unwrap())
+        super::check(dir.path(), &License::parse_strict(declared).unwrap())
     }
 
     const MIT: &str = "MIT License\n\nCopyright (c) 2020 Jane Doe\n\nPermission is hereby granted, free of charge, to \
@@ -282,13 +253,10 @@ mod tests {
             "LGPL-3.0-only",
             "CC0-1.0",
         ];
-        let detector = detector();
         for id in common {
             for declared in common {
                 let named = BTreeSet::from([declared.to_uppercase()]);
-                let found = detector
-                    .detect(spdx::license_id(id).unwrap().text(), &named)
-                    .unwrap();
+                let found = detect(spdx::license_id(id).unwrap().text(), &named).unwrap();
                 assert_eq!(
                     found.to_uppercase() == declared.to_uppercase(),
                     id == declared,

@@ -11,7 +11,7 @@ use docket_core::location::Location;
 use docket_core::manifest::Manifest;
 use docket_core::operation::Publish;
 use docket_core::version::Version;
-use docket_package::license::LicenseDetector;
+use docket_package::license;
 use docket_package::{CheckError, Rejection, files, manifest, modules, request, tree};
 
 use crate::failure::Failure;
@@ -123,8 +123,7 @@ fn of_files(
         return Ok((found, None));
     };
     found.take(manifest::check(&manifest, operation, location).map_err(CheckError::from))?;
-    let license = LicenseDetector::new().and_then(|detector| detector.check(dir, &manifest.license));
-    found.take(license)?;
+    found.take(license::check(dir, &manifest.license))?;
     let selection = files::select(
         dir,
         manifest.include_files.as_deref(),

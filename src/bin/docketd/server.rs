@@ -12,8 +12,8 @@ use docket_index::{
 use docket_jobs::{Clock, Jobs, worker};
 use docket_storage::Storage;
 use docket_worker::{
-    WorkerState, chores, compiler::Compilers, github_issue, license::LicenseDetector, matrix,
-    package::SizeRules, ping, push, sandbox::Sandbox, source::git::SourceConfig,
+    WorkerState, chores, compiler::Compilers, github_issue, matrix, package::SizeRules, ping, push,
+    sandbox::Sandbox, source::git::SourceConfig,
 };
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpListener;
@@ -233,7 +233,6 @@ async fn worker_state(config: &Config, stores: &Stores) -> anyhow::Result<Worker
             .as_deref()
             .map(|url| Arc::from(url.trim_end_matches('/'))),
         pursuit: config.documentation.pursuit()?,
-        licenses: Arc::new(LicenseDetector::new()?),
         // Absolute, because the sandbox binds it under its own name.
         package_set_dir: config.data_dir.canonicalize()?.join("package-set"),
         legacy_mirror: config.package_sets.legacy_mirror,

@@ -19,7 +19,6 @@ use docket_test_support::{S3Server, TestDb};
 use docket_worker::WorkerState;
 use docket_worker::chores::Retention;
 use docket_worker::compiler::Compilers;
-use docket_worker::license::LicenseDetector;
 use docket_worker::package::SizeRules;
 use docket_worker::publish;
 use docket_worker::sandbox::{Limits, Sandbox, SandboxChoice};
@@ -116,7 +115,6 @@ impl Registry {
             keep_checks_hours: publish::dry_run::KEEP_HOURS,
             gather_millis: 1,
             pursuit: None,
-            licenses: Arc::new(LicenseDetector::new().unwrap()),
             public_url: None,
             work_dir: dir.path().join("work"),
             package_set_dir: dir.path().join("package-set"),
