@@ -141,6 +141,7 @@ Pick-up and bursts are timed from before the enqueue begins, its commit included
 {on_sqlite}
 
 The raw loop claims and completes 100 rows per transaction through our driver and settings, without locks, leases, attempts or log.
+[Where the time goes](queue-profile.md) tells what a job costs in each statement.
 
 {claimed}
 
