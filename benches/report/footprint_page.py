@@ -1,9 +1,10 @@
 """Measures what the programs take, and writes docs/benchmarks/footprint.md.
 
-Usage: footprint_page.py FOLDER [--programs DIR] [--static DIR] [--registry DIR] [--cold-build SECONDS]
+Usage: footprint_page.py FOLDER [--programs DIR] [--static DIR] [--registry DIR] [--cold-build SECONDS] [--ci SECONDS]
 
 DIR of --programs holds docketd and docket of a release build (target/release), that of --static the static ones (target/static, by deploy/static-build), that
-of --registry two checkouts, `registry` and `index`, to import. What is not given and not there is left out.
+of --registry two checkouts, `registry` and `index`, to import. How long a build
+from nothing and a run of `.ci/run` took is told, not measured here. What is not given and not there is left out.
 """
 
 import argparse
@@ -127,6 +128,15 @@ def size(program):
         return os.path.getsize(stripped.name)
 
 
+def image_sizes(programs):
+    """Bytes of the files of the image `api`, and of the same as a compressed archive."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["deploy/image-root", programs, f"{folder}/root"], check=True, stdout=subprocess.DEVNULL)
+        files = [file for file in pathlib.Path(folder, "root").rglob("*") if file.is_file() and not file.is_symlink()]
+        archive = shutil.make_archive(f"{folder}/image", "gztar", f"{folder}/root")
+        return sum(file.stat().st_size for file in files), os.path.getsize(archive)
+
+
 def crates(*arguments):
     tree = subprocess.run(["cargo", "tree", "--edges", "normal", "--prefix", "none", *arguments], check=True, capture_output=True, text=True)
     names = {tuple(line.split()[:2]) for line in tree.stdout.splitlines() if line and "(/" not in line}
@@ -140,13 +150,15 @@ def main():
     parser.add_argument("--static", type=pathlib.Path, default="target/static")
     parser.add_argument("--registry", type=pathlib.Path)
     parser.add_argument("--cold-build", type=float)
+    parser.add_argument("--ci", type=float)
     choice = parser.parse_args()
     programs = choice.programs.resolve()
 
     sizes = [[name, megabytes(size(programs / name))] for name in ("docketd", "docket")]
     if (choice.static / "docketd").exists():
+        image, sent = image_sizes(choice.static.resolve())
         sizes += [[f"{name}, static", megabytes(size(choice.static / name))] for name in ("docketd", "docket")]
-        sizes.append(["image from scratch: both static programs", megabytes(sum(size(choice.static / name) for name in ("docketd", "docket")))])
+        sizes += [["the image `api`, not compressed", megabytes(image)], ["compressed, as it is sent", megabytes(sent)]]
     running = []
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
@@ -170,10 +182,12 @@ def main():
     ]
     if choice.cold_build:
         building.append([f"release build from nothing on {os.cpu_count()} cores", f"{choice.cold_build / 60:.0f} min"])
+    if choice.ci:
+        building.append(["`.ci/run` on a machine where nothing was installed or compiled", f"{choice.ci / 60:.0f} min"])
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     (choice.folder / "footprint.md").write_text(f"""# What the programs take
 
-    benches/run --footprint [--registry DIR] [--cold-build SECONDS]
+    benches/run --footprint [--registry DIR] [--cold-build SECONDS] [--ci SECONDS]
 
 {os.cpu_count()} cores; {datetime.date.today()}; load average at the end: {load}. Times are medians of {TIMES}.
 

@@ -6,7 +6,7 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use docket_core::time::Timestamp;
+use docket_core::time::{ForPeople, Timestamp};
 use docket_jobs::{Job, JobId, Jobs, Level, LineFilter, LogError, LogLine, Order, PUBLISH_CHECK, Step, Wait};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -40,7 +40,7 @@ struct Head {
     /// Why it does not run, or will not go on.
     why: Option<String>,
     attempt: i64,
-    created_at: String,
+    created_at: Timestamp,
     actor: Option<String>,
     waiting: Duration,
     running: Option<Duration>,
@@ -170,7 +170,7 @@ impl Head {
             is_finished: job.state.is_finished(),
             why: why.map(|why| harmless(&why.to_string())),
             attempt: job.attempt,
-            created_at: job.created_at.to_string(),
+            created_at: job.created_at,
             actor: job.actor.map(|actor| harmless(&actor.to_string())),
             error_code: job.error_code,
             log_seq: job.log_seq,
@@ -182,8 +182,7 @@ impl Head {
 
     /// When it was asked for, for people.
     fn asked(&self) -> String {
-        let to_the_second = &self.created_at[.."YYYY-MM-DDTHH:MM:SS".len()];
-        to_the_second.replace('T', " ") + " UTC"
+        ForPeople(self.created_at).to_string()
     }
 
     /// Whether it only finds out what would become of an operation.

@@ -146,6 +146,17 @@ fn number(digits: &[u8]) -> Option<u32> {
     })
 }
 
+/// A time as people read it, to the second: `2026-11-29 14:27:23 UTC`.
+#[derive(Debug, Clone, Copy)]
+pub struct ForPeople(pub Timestamp);
+
+impl fmt::Display for ForPeople {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = self.0.to_chrono();
+        write!(f, "{} {} UTC", self.0.date(), time.format("%H:%M:%S"))
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let time = self.to_chrono();
@@ -217,6 +228,12 @@ mod tests {
             Timestamp::from_millis(1_785_000_013_004).to_string(),
             "2026-07-25T17:20:13.004Z"
         );
+    }
+
+    #[test]
+    fn a_time_for_people_ends_with_its_second() {
+        let time = timestamp("2026-07-05T07:20:03.904Z");
+        assert_eq!(ForPeople(time).to_string(), "2026-07-05 07:20:03 UTC");
     }
 
     #[test]

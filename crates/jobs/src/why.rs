@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, fmt, time::Duration};
 
-use docket_core::time::Timestamp;
+use docket_core::time::{ForPeople, Timestamp};
 use docket_db::{Error, Tx};
 
 use crate::{Job, JobId, JobState, Jobs, KindSetting, store, store::why::Waiting, worker::Lane};
@@ -354,11 +354,12 @@ impl fmt::Display for Why {
                     )?;
                 }
             }
-            Wait::Time { at, retries: 0 } => write!(f, "It is not to start before {at}.")?,
+            Wait::Time { at, retries: 0 } => write!(f, "It is not to start before {}.", ForPeople(*at))?,
             Wait::Time { at, retries } => write!(
                 f,
-                "It was tried {retries} {} and something on our side did not answer; the next attempt begins at {at}.",
-                if *retries == 1 { "time" } else { "times" }
+                "It was tried {retries} {} and something on our side did not answer; the next attempt begins at {}.",
+                if *retries == 1 { "time" } else { "times" },
+                ForPeople(*at)
             )?,
             Wait::Lock { name, holder, ahead } => {
                 write!(f, "It waits for the lock {name}")?;
@@ -381,7 +382,11 @@ impl fmt::Display for Why {
                 }
             }
             Wait::Paused { kind, since, by } => {
-                write!(f, "Jobs of kind {kind} have been paused since {since}")?;
+                write!(
+                    f,
+                    "Jobs of kind {kind} have been paused since {}",
+                    ForPeople(*since)
+                )?;
                 if let Some(by) = by {
                     write!(f, " by {by}")?;
                 }

@@ -6,7 +6,7 @@
 #[allow(dead_code, reason = "shared with `queue`, which needs more of it")]
 mod fixture;
 
-use docket_core::time::Timestamp;
+use docket_core::time::{ForPeople, Timestamp};
 use docket_jobs::{
     Cancel, Failure, Job, JobState, Jobs, Level, NewJob, Retry, Wait,
     worker::{self, Config, Handler},
@@ -257,7 +257,7 @@ on_both_databases! {
         assert_eq!(told[0].message, "GitHub did not answer. The next attempt begins in 60s.");
         let (wait, said) = why(&jobs, id).await;
         let Wait::Time { at, retries: 1 } = wait else { panic!("{said}") };
-        assert_eq!(said, format!("It was tried 1 time and something on our side did not answer; the next attempt begins at {at}."));
+        assert_eq!(said, format!("It was tried 1 time and something on our side did not answer; the next attempt begins at {}.", ForPeople(at)));
         shutdown.cancel();
         worker.await.unwrap();
     }
