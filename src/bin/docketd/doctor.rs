@@ -138,7 +138,10 @@ pub async fn run(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
         "git",
         match git {
             Ok(version) => Verdict::Ok(version.trim().to_owned()),
-            Err(error) => Verdict::broken(error.to_string(), "install git"),
+            Err(_) => Verdict::broken(
+                "`git --version` does not answer",
+                "install git, and put it on the path",
+            ),
         },
     );
     compilers(config, &mut report).await;
@@ -165,7 +168,7 @@ async fn compilers(config: &Config, report: &mut Report) {
             return report.add("sandbox", Verdict::broken(error.to_string(), remedy));
         }
     };
-    let description = sandbox.describe();
+    let description = sandbox.describe().trim_end_matches('.').to_owned();
     report.add(
         "sandbox",
         // Whoever switched it off knows.
