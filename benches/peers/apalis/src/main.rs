@@ -99,13 +99,14 @@ async fn connect(url: &str) -> anyhow::Result<PgPool> {
     Ok(options.connect(url).await?)
 }
 
-fn postgres(pool: &PgPool, batch: usize, lock: bool) -> PostgresStorage<Noop> {
-    let config = apalis_postgres::Config::default().queue(QUEUE);
+fn postgres(pool: &PgPool, queue: &str, batch: usize, lock: bool) -> PostgresStorage<Noop> {
+    let config = apalis_postgres::Config::default().queue(queue);
     PostgresStorage::new(pool).with_config(config.batch_size(batch).lock_tasks(lock))
 }
 
 /// `lock` marks each job as running before it runs; that no other worker takes it is sure without. What ran is noted a batch at a time and the clock
-/// stops before the last ones are: batches much larger than those below would leave a good part of the work out.
+/// stops before the last ones are: batches much larger than those below would leave a good part of the work out. Each setting has
+/// a queue of its own, so that what one leaves behind is not run by the next.
 async fn postgres_end_to_end(
     pool: &PgPool,
     workers: usize,
@@ -114,13 +115,13 @@ async fn postgres_end_to_end(
     setting: &str,
 ) -> anyhow::Result<()> {
     for (jobs, figure) in [(4_000, None), (20_000, Some(("PostgreSQL", setting)))] {
-        postgres(pool, batch, lock)
+        postgres(pool, setting, batch, lock)
             .push_bulk((0..jobs).map(|_| Noop {}).collect())
             .await?;
         let start = |progress: &Progress| {
             let name = |number| format!("{setting}, {jobs} jobs, worker {number}");
             (0..workers)
-                .map(|number| start!(name(number), postgres(pool, batch, lock), progress))
+                .map(|number| start!(name(number), postgres(pool, setting, batch, lock), progress))
                 .collect()
         };
         end_to_end(jobs, figure, start).await?;
@@ -141,7 +142,7 @@ async fn waits(url: &str, batch: usize, setting: &str) -> anyhow::Result<()> {
     // Without a strategy an idle worker looks for jobs only with its heartbeat, every 30 s. Notifications alone do not do: one that comes during a fetch
     // is forgotten. An interval alone does not do either: when a fetch takes longer, no timer is left.
     let interval = Strategy::new().interval(Duration::from_millis(100));
-    let storage = postgres(&connected, batch, true)
+    let storage = postgres(&connected, QUEUE, batch, true)
         .with_pubsub()
         .poll_with_strategy(interval);
     let running = start!(setting, storage, progress);
@@ -191,7 +192,7 @@ async fn enqueues(pool: &PgPool, push: bool, setting: &str) -> anyhow::Result<()
     let call_all = async |jobs: i64| -> anyhow::Result<()> {
         let mut callers = JoinSet::new();
         for _ in 0..CALLERS {
-            let (pool, mut storage) = (pool.clone(), postgres(pool, 10, true));
+            let (pool, mut storage) = (pool.clone(), postgres(pool, QUEUE, 10, true));
             callers.spawn(async move {
                 for _ in 0..jobs / CALLERS {
                     if push {
