@@ -29,7 +29,7 @@ measures it all and writes these pages: [the queue beside its peers](queue.md), 
 commands of their own.
 
 {result["machine"]}; {result["date"]}; {", ".join(f"{name} {version}" for name, version in result["versions"].items())}.
-PostgreSQL as it comes: {settings}. SQLite in WAL with `synchronous = FULL`, except where huey's fsync is off.
+PostgreSQL as it comes: {settings}. SQLite in WAL with `synchronous = FULL`, except where a setting says that it is off.
 All programs ran one after another on this machine, {rounds} (the end of a log was read in the first alone); values are medians.
 Other programs ran beside (load average before each round: {load}), so read the ratios and the CPU times, not the rates.
 

