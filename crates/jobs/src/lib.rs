@@ -68,6 +68,7 @@ pub const TABLES: Product = docket_db::product!(
         "0008_log_archive",
         "0009_steps",
         "0010_fewer_checks",
+        "0011_locks_of_a_job",
     ]
 );
 

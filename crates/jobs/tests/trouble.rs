@@ -47,6 +47,47 @@ async fn workers_go_on_after_the_database_was_away_while_they_idled() {
     assert_eq!(finished(&jobs, second).await.state, JobState::Succeeded);
 }
 
+/// PostgreSQL believes that a table is empty which it looked at while the first rows came, and plans once: claims cost the same then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_locks_of_a_job_are_found_at_once_where_the_planner_knows_of_no_rows() {
+    const JOBS: usize = 50;
+    let db = docket_test_support::postgres().await;
+    let jobs = open(&db).await;
+    let mut ids = Vec::new();
+    for number in 0..JOBS {
+        ids.push(enqueue(&jobs, &job(&number.to_string(), &[&format!("package/{number}")])).await);
+    }
+    let mut admin = <sqlx::PgConnection as sqlx::Connection>::connect(&db.url)
+        .await
+        .unwrap();
+    sqlx::query("UPDATE pg_class SET reltuples = 0, relpages = 1 WHERE relname IN ('job', 'job_lock')")
+        .execute(&mut admin)
+        .await
+        .unwrap();
+    let _worker = Worker::start(&jobs, "w", |_| async { Ok(()) });
+    for id in ids {
+        assert_eq!(finished(&jobs, id).await.state, JobState::Succeeded);
+    }
+    // What a connection counted is there for others a moment later.
+    let used = async {
+        loop {
+            let used: Vec<String> = sqlx::query_scalar(
+                "SELECT indexrelname::text FROM pg_stat_user_indexes WHERE relname = 'job_lock' AND idx_scan >= $1",
+            )
+            .bind(JOBS as i64)
+            .fetch_all(&mut admin)
+            .await
+            .unwrap();
+            if !used.is_empty() {
+                return used;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let used = tokio::time::timeout(DEADLINE, used).await.unwrap();
+    assert_eq!(used, ["job_lock_of_job"]);
+}
+
 /// A job that ends while the database is away has ended: it is not run again when the database is back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_ended_while_the_database_was_away_is_stored() {
