@@ -159,9 +159,14 @@ impl Limits {
         }
     }
 
+    /// How many jobs of a kind may be active for a package.
+    pub(crate) fn active_jobs(&self) -> i64 {
+        self.rules.active_jobs_per_package
+    }
+
     /// Refuses another job for a package that has `active` ones of its kind.
     pub(crate) fn check_queue(&self, active: i64) -> Result<(), Problem> {
-        let most = self.rules.active_jobs_per_package;
+        let most = self.active_jobs();
         if active <= most {
             return Ok(());
         }

@@ -72,6 +72,10 @@ async fn enqueue(
     new: &NewJob,
     settle: impl AsyncFnOnce(&mut Tx, &Job) -> Result<Earlier, Error>,
 ) -> Result<Result<Enqueued, Problem>, Error> {
+    // Most requests are the first of their operation.
+    if let Some(job) = jobs.enqueue_first(new, limits.active_jobs()).await? {
+        return Ok(Ok(Enqueued { job, created: true }));
+    }
     let mut tx = jobs.db().write().await?;
     let enqueued = jobs.enqueue(&mut tx, new).await?;
     // Only now: the job that was active a moment ago may have ended just before the new one was stored.

@@ -140,7 +140,18 @@ impl Jobs {
     /// # Errors
     /// When the database fails.
     pub async fn enqueue(&self, tx: &mut Tx, new: &NewJob) -> Result<Enqueued, Error> {
-        store::jobs::insert(tx, new, self.clock.now()).await
+        store::insert::insert(tx, new, self.clock.now()).await
+    }
+
+    /// Stores `new` in a transaction of its own, if nobody has asked for its operation before and fewer than `most` jobs of its kind are active for its package.
+    /// Otherwise `None`, and nothing is stored: then, and on SQLite, it is for [`Jobs::enqueue`], which tells what there is.
+    ///
+    /// Call [`Jobs::wake_workers`] afterwards.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn enqueue_first(&self, new: &NewJob, most: i64) -> Result<Option<JobId>, Error> {
+        store::insert::insert_first(&self.db, new, most, self.clock.now()).await
     }
 
     /// Tells the workers, of this process and of others, that a job may be ready.

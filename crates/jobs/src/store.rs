@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod claim;
 pub(crate) mod control;
 pub(crate) mod ends;
+pub(crate) mod insert;
 pub(crate) mod jobs;
 pub(crate) mod kinds;
 pub(crate) mod lease;

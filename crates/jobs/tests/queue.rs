@@ -14,7 +14,7 @@ use std::sync::{
 
 use docket_core::time::Timestamp;
 use docket_jobs::{
-    Clock, Failure, JobState, Jobs, Level,
+    Clock, Failure, JobState, Jobs, Level, NewJob,
     worker::{self, Config, Handler},
 };
 use docket_test_support::on_both_databases;
@@ -52,6 +52,36 @@ on_both_databases! {
         finished(&jobs, first).await;
         worker.stop().await;
         assert_ne!(enqueue(&jobs, &job("same", &[])).await, first);
+    }
+
+    /// The first job of an operation can be stored by itself, with its locks, while there is room for it. What is not the first, or finds no room, stores nothing; nor
+    /// does SQLite, where it would save nothing.
+    async fn a_job_is_stored_by_itself_only_as_the_first_of_its_operation(db: TestDb) {
+        const MOST: i64 = 2;
+        let jobs = open(&db).await;
+        let first = NewJob { package_name: Some("p".parse().unwrap()), ..job("first", &["package/p"]) };
+        let stored = jobs.enqueue_first(&first, MOST).await.unwrap();
+        if !db.db.is_postgres() {
+            assert_eq!(stored, None);
+            let mut tx = db.db.read().await.unwrap();
+            assert!(jobs.list(&mut tx, &Default::default()).await.unwrap().is_empty());
+            return;
+        }
+        let id = stored.expect("nobody has asked before");
+        assert_eq!(enqueue(&jobs, &first).await, id, "it is the active job of the operation");
+        assert_eq!(jobs.enqueue_first(&first, MOST).await.unwrap(), None, "it is active");
+        let second = NewJob { dedup_key: "second".to_owned(), ..first.clone() };
+        assert!(jobs.enqueue_first(&second, MOST).await.unwrap().is_some(), "there is room for two");
+        let third = NewJob { dedup_key: "third".to_owned(), ..first.clone() };
+        assert_eq!(jobs.enqueue_first(&third, MOST).await.unwrap(), None, "two are active");
+        let _worker = Worker::start(&jobs, "w", |_| async { Ok(()) });
+        finished(&jobs, id).await;
+        assert_eq!(jobs.enqueue_first(&first, MOST).await.unwrap(), None, "it has ended");
+        let held: i64 = docket_db::sqlx::query_scalar("SELECT count(*) FROM job_lock WHERE name = 'package/p'")
+            .fetch_one(&docket_db::sqlx::PgPool::connect(&db.url).await.unwrap())
+            .await
+            .unwrap();
+        assert_eq!(held, 2, "each has its lock");
     }
 
     /// With many slots one transaction ends jobs while another one claims. Whoever waits for a lock that is freed meanwhile is let go, long before

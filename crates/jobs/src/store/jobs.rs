@@ -1,10 +1,10 @@
-//! Storing and finding jobs.
+//! Finding jobs.
 
 use docket_core::{name::PackageName, time::Timestamp};
-use docket_db::{Error, Tx, execute, on};
+use docket_db::{Error, Tx, on};
 use sqlx::AssertSqlSafe;
 
-use crate::{Enqueued, Job, JobId, JobState, NewJob, decide::ParkedOn};
+use crate::{Job, JobId, JobState};
 
 /// The order of a list of jobs, by creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -134,61 +134,6 @@ macro_rules! job_columns {
     };
 }
 pub(super) use job_columns;
-
-/// Stores `new` and its locks, or returns the active job of the same operation.
-pub(crate) async fn insert(tx: &mut Tx, new: &NewJob, now: Timestamp) -> Result<Enqueued, Error> {
-    const INSERT: &str = "
-        INSERT INTO job (id, kind, state, priority, payload, package_name, package_version, dedup_key,
-                         run_after, created_at, parent_id, actor, compiler, parked_on)
-        VALUES ($1, $2, 'queued', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-        ON CONFLICT (dedup_key) WHERE state IN ('queued', 'running') DO NOTHING";
-    const ACTIVE: &str = "SELECT id FROM job WHERE dedup_key = $1 AND state IN ('queued', 'running')";
-    const LOCK: &str = "INSERT INTO job_lock (name, job_id) VALUES ($1, $2)";
-
-    let id = JobId::new(now);
-    let run_after = new.run_after.unwrap_or(now);
-    let parked_on = (run_after > now).then(|| ParkedOn::Time.to_stored());
-    let actor = new
-        .actor
-        .as_ref()
-        .map(|actor| serde_json::to_string(actor).expect("words are JSON"));
-    loop {
-        let inserted = execute!(
-            &mut *tx,
-            sqlx::query(INSERT)
-                .bind(id.to_string())
-                .bind(new.kind)
-                .bind(new.priority)
-                .bind(&new.payload)
-                .bind(new.package_name.as_ref().map(ToString::to_string))
-                .bind(new.package_version.as_ref().map(ToString::to_string))
-                .bind(&new.dedup_key)
-                .bind(run_after.millis())
-                .bind(now.millis())
-                .bind(new.parent.map(|parent| parent.to_string()))
-                .bind(&actor)
-                .bind(new.compiler.map(|compiler| compiler.to_string()))
-                .bind(&parked_on)
-        )?;
-        if inserted == 1 {
-            break;
-        }
-        let active: Option<String> =
-            on!(&mut *tx, conn => sqlx::query_scalar(ACTIVE).bind(&new.dedup_key).fetch_optional(conn))?;
-        // None: it ended between the two statements, so the insert will succeed now.
-        if let Some(active) = active {
-            let job = active.parse().map_err(Error::corrupt("job", "id", &active))?;
-            return Ok(Enqueued { job, created: false });
-        }
-    }
-    for lock in &new.locks {
-        execute!(&mut *tx, sqlx::query(LOCK).bind(lock).bind(id.to_string()))?;
-    }
-    Ok(Enqueued {
-        job: id,
-        created: true,
-    })
-}
 
 /// Returns one job.
 pub(crate) async fn find(tx: &mut Tx, id: JobId) -> Result<Option<Job>, Error> {
