@@ -60,6 +60,7 @@ static SOURCES: &[Source] = &[
     source!("storage.md"),
     source!("benchmarks/README.md"),
     source!("benchmarks/queue.md"),
+    source!("benchmarks/queue-profile.md"),
     source!("benchmarks/registry.md"),
     source!("benchmarks/log.md"),
     source!("benchmarks/watch.md"),
