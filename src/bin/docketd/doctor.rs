@@ -138,10 +138,11 @@ pub async fn run(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
         "git",
         match git {
             Ok(version) => Verdict::Ok(version.trim().to_owned()),
-            Err(_) => Verdict::broken(
-                "`git --version` does not answer",
+            Err(docket_index::git::Error::Missing(cause)) => Verdict::broken(
+                format!("git could not be started: {cause}"),
                 "install git, and put it on the path",
             ),
+            Err(error) => Verdict::broken(error.to_string(), "see what `git --version` says"),
         },
     );
     compilers(config, &mut report).await;
