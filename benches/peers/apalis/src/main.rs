@@ -160,6 +160,7 @@ async fn waits(url: &str, batch: usize, setting: &str) -> anyhow::Result<()> {
             .await
             .into_iter()
             .collect::<anyhow::Result<()>>()?;
+        // As measure.js does: the system is idle again before the next one. That a worker has noted what ran, it tells nobody.
         sleep(Duration::from_millis(10)).await;
         Ok((end - begun).as_secs_f64() * 1e3)
     };

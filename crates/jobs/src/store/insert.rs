@@ -98,13 +98,12 @@ pub(crate) async fn insert_first(
     most: i64,
     now: Timestamp,
 ) -> Result<Option<JobId>, Error> {
-    // Each look-up of earlier ones has an index of its own.
+    // An active job of the operation is the conflict; one that has ended is looked for.
     const SQL: &str = concat!(
         "WITH stored AS (",
         insert_job!(
             "SELECT $1, $2, 'queued', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13
-             WHERE NOT EXISTS (SELECT 1 FROM job WHERE dedup_key = $7 AND state IN ('queued', 'running'))
-               AND NOT EXISTS (SELECT 1 FROM job WHERE dedup_key = $7 AND state IN ('succeeded', 'failed', 'cancelled'))
+             WHERE NOT EXISTS (SELECT 1 FROM job WHERE dedup_key = $7 AND state IN ('succeeded', 'failed', 'cancelled'))
                AND $15 > (SELECT count(*) FROM job WHERE package_name = $5 AND kind = $2 AND state IN ('queued', 'running'))"
         ),
         " RETURNING id),
