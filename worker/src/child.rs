@@ -3,6 +3,7 @@
 //! Cancelling is dropping the future: the whole process group dies with it.
 
 use std::io;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -75,6 +76,16 @@ pub(crate) async fn run(mut command: Command, bounds: Bounds) -> Result<Finished
         stdout,
         stderr,
     })
+}
+
+/// Finds an executable in a text of the form of `PATH`; an absolute path is where it is.
+///
+/// Programs are started by their whole path: with another `PATH` for the child, the library can look for a name only in a copy of this process, and
+/// copying the page tables of a large server took a fifth of its time.
+pub(crate) fn find_program(name: impl AsRef<Path>, search_path: &str) -> Option<PathBuf> {
+    std::env::split_paths(search_path)
+        .map(|dir| dir.join(&name))
+        .find(|path| path.is_file())
 }
 
 async fn read(

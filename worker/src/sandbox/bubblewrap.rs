@@ -9,7 +9,7 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
-use super::limits::find_program;
+use crate::child::find_program;
 
 /// System directories that programs need: their libraries and the shell.
 const READABLE: &[&str] = &[

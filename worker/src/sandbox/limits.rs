@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::child::find_program;
+
 /// Limits of one run; set with the `prlimit` program, so that they hold from the first instruction.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -62,11 +64,4 @@ impl Prlimit {
         }
         args.into_iter().map(OsString::from).collect()
     }
-}
-
-/// Finds an executable in a text of the form of `PATH`.
-pub(super) fn find_program(name: &str, search_path: &str) -> Option<PathBuf> {
-    std::env::split_paths(search_path)
-        .map(|dir| dir.join(name))
-        .find(|path| path.is_file())
 }

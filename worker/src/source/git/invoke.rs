@@ -61,6 +61,7 @@ pub(super) enum GitError {
 pub(super) struct Git<'a> {
     pub(super) config: &'a SourceConfig,
     scheme: &'a str,
+    program: PathBuf,
     home: PathBuf,
     inside: Option<PathBuf>,
 }
@@ -79,6 +80,8 @@ impl<'a> Git<'a> {
         Ok(Self {
             config,
             scheme,
+            // One that is not there is named as it was given when it is to be started.
+            program: child::find_program(&config.git, &config.search_path).unwrap_or_else(|| config.git.clone()),
             home,
             inside: None,
         })
@@ -89,6 +92,7 @@ impl<'a> Git<'a> {
         Git {
             config: self.config,
             scheme: self.scheme,
+            program: self.program.clone(),
             home: self.home.clone(),
             inside: Some(root.to_owned()),
         }
@@ -99,7 +103,7 @@ impl<'a> Git<'a> {
     }
 
     pub(super) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(&self.config.git);
+        let mut command = Command::new(&self.program);
         command
             .env_clear()
             .envs(&self.config.environment)
