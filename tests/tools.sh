@@ -1,8 +1,8 @@
 #!/bin/sh
-# Installs what the tests drive besides our own programs, into .tools/ (about 420 MB, once).
+# Installs what the tests drive besides our own programs, into .tools/ (about 450 MB, once).
 #
-#   moto 5.2.5, an S3 server, and schemathesis 4.32.5, which tries an API by its description, each in a Python environment of its own,
-#   all of it pinned by tests/moto/requirements.txt and tests/schemathesis/requirements.txt
+#   moto 5.2.5, an S3 server, schemathesis 4.32.5, which tries an API by its description, and rotel 0.0.1a15, a collector of OpenTelemetry,
+#   each in a Python environment of its own, all of it pinned by tests/{moto,schemathesis,rotel}/requirements.txt
 #   spago 1.0.4, unmodified, and a Node.js that is new enough for it (22.5 or later), both pinned by tests/e2e/spago/package-lock.json
 #   playwright-core 1.65.1 and axe-core 4.14.1, which drive and check the browser, pinned by tests/browser/package-lock.json
 #
@@ -31,6 +31,7 @@ python_tool() {
 
 python_tool moto
 python_tool schemathesis
+python_tool rotel
 
 # Installs what a lock file pins.
 install() {

@@ -218,7 +218,7 @@ mod tests {
 
     fn tell() {
         let error = Outer(io::Error::other("no \"room\""));
-        let _span = tracing::info_span!("request", http.path = "/x", request.id = "7").entered();
+        let _span = tracing::info_span!("request", url.path = "/x", request.id = "7").entered();
         tracing::warn!(
             error = &error as &dyn std::error::Error,
             job.id = %"abc",
@@ -243,7 +243,7 @@ mod tests {
             "error": "the file cannot be read: no \"room\"",
             "job.id": "abc",
             "duration_ms": 5,
-            "span": {"name": "request", "http.path": "/x", "request.id": "7"},
+            "span": {"name": "request", "url.path": "/x", "request.id": "7"},
         });
         assert_eq!(Value::from(object), expected);
     }

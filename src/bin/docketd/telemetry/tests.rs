@@ -1,11 +1,14 @@
-//! Traces, sent to a stand-in for a collector of OpenTelemetry.
+//! Traces, sent to a real collector of OpenTelemetry, and to a stand-in that keeps what real ones do not tell.
 
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
+    path::Path,
+    process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
     thread,
+    time::Duration,
 };
 
 use docket_core::redact::Redactor;
@@ -98,7 +101,7 @@ async fn spans_are_sent_without_secrets_before_the_end() {
     let traces = Traces::start(&to, redactor).unwrap().unwrap();
     let subscriber = tracing_subscriber::registry().with(traces.layer());
     tracing::subscriber::with_default(subscriber, || {
-        let request = tracing::info_span!("request", http.path = "/geheim").entered();
+        let request = tracing::info_span!("request", url.path = "/geheim").entered();
         tracing::error!("the-collectors-token was refused");
         drop(request);
         let _job = tracing::info_span!("job", job.attempt = 1_i64).entered();
@@ -109,7 +112,7 @@ async fn spans_are_sent_without_secrets_before_the_end() {
     let named = |name: &str| spans.iter().find(|span| span["name"] == name).unwrap();
     let (request, job) = (named("request"), named("job"));
     assert_eq!(
-        (&request["kind"], attribute(request, "http.path").unwrap()),
+        (&request["kind"], attribute(request, "url.path").unwrap()),
         (&2.into(), &"/[redacted]".into())
     );
     assert_eq!(request["status"]["code"], 2, "an error is one of ours");
@@ -130,4 +133,99 @@ async fn spans_are_sent_without_secrets_before_the_end() {
     assert!(time("startTimeUnixNano") <= time("endTimeUnixNano"));
     let whole = format!("{spans:?}");
     assert!(!whole.contains("the-collectors-token") && !whole.contains("geheim"));
+}
+
+/// A real collector, which prints what it takes; tests/tools.sh installs it. It ends with this value.
+struct Rotel {
+    process: Child,
+    url: String,
+}
+
+impl Rotel {
+    async fn start(folder: &Path) -> Self {
+        let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools/rotel/lib");
+        let python = fs::read_dir(&tools).ok().and_then(|mut versions| versions.next());
+        let python = python.expect("rotel is installed: run tests/tools.sh").unwrap();
+        // It takes no port of the system's choice, so we ask for two and give them back.
+        let ports = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let [http, grpc] = ports.map(|port| port.local_addr().unwrap().to_string());
+        let process = Command::new(python.path().join("site-packages/rotel/rotel-agent"))
+            .args(["start", "--exporter", "blackhole", "--debug-log", "traces"])
+            .args(["--debug-log-verbosity", "detailed"])
+            .args(["--otlp-http-endpoint", &http, "--otlp-grpc-endpoint", &grpc])
+            .arg("--pid-file")
+            .arg(folder.join("rotel.pid"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        while TcpStream::connect(&http).is_err() {
+            tokio::task::yield_now().await;
+        }
+        Self {
+            process,
+            url: format!("http://{http}"),
+        }
+    }
+
+    /// What it prints, up to a line with `last`.
+    async fn printed_until(&mut self, last: &'static str) -> String {
+        let output = BufReader::new(self.process.stdout.take().unwrap());
+        let read = tokio::task::spawn_blocking(move || {
+            let mut text = String::new();
+            for line in output.lines().map(Result::unwrap) {
+                text += &line;
+                text.push('\n');
+                if line.contains(last) {
+                    break;
+                }
+            }
+            text
+        });
+        tokio::time::timeout(Duration::from_secs(60), read)
+            .await
+            .expect("it prints what it takes")
+            .unwrap()
+    }
+}
+
+impl Drop for Rotel {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_of_opentelemetry_takes_our_spans() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let folder = tempfile::tempdir().unwrap();
+    let mut collector = Rotel::start(folder.path()).await;
+    let to = Telemetry {
+        url: Some(collector.url.clone()),
+        token_file: None,
+    };
+    let traces = Traces::start(&to, Redactor::new(["geheim".to_owned()]))
+        .unwrap()
+        .unwrap();
+    let subscriber = tracing_subscriber::registry().with(traces.layer());
+    tracing::subscriber::with_default(subscriber, || {
+        let _request = tracing::info_span!(
+            "request",
+            url.path = "/geheim",
+            http.response.status_code = 404_u16
+        )
+        .entered();
+    });
+    traces.flush().await;
+
+    let printed = collector.printed_until("http.response.status_code").await;
+    for told in [
+        "service.name: Str(docketd)",
+        "Name           : request",
+        "Kind           : SPAN_KIND_SERVER",
+        "url.path: Str(/[redacted])",
+        "http.response.status_code: Int(404)",
+    ] {
+        assert!(printed.contains(told), "{told}: {printed}");
+    }
 }
