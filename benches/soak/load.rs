@@ -84,8 +84,7 @@ impl Load {
 
     /// An address to look at; what is there changes with what was published.
     fn path(&self, number: usize) -> String {
-        let published = self.published().max(1);
-        let (package, version) = ((number * 7) % published % 40, (number * 7) % published / 40);
+        let (package, version) = packages::place((number * 7) % self.published().max(1));
         let job = self
             .job
             .lock()

@@ -11,8 +11,9 @@ use std::{
 use anyhow::{Context, ensure};
 use docket_core::operation::Publish;
 
-const PACKAGES: usize = 40;
-const VERSIONS: usize = 400;
+/// So many that pages and index files, which have a row for each version of a package, are as long at the end as at the beginning.
+const PACKAGES: usize = 1600;
+const VERSIONS: usize = 10;
 
 /// Writes them below `folder/git`.
 pub(crate) fn write(folder: &Path) -> anyhow::Result<()> {
@@ -66,9 +67,14 @@ fn commit(package: usize, version: usize, licence: &str) -> anyhow::Result<Strin
     Ok(text)
 }
 
+/// The package, and the last number of its version, that is published with this number.
+pub(crate) fn place(number: usize) -> (usize, usize) {
+    (number % PACKAGES, number / PACKAGES)
+}
+
 /// The operation with this number; every one is another.
 pub(crate) fn operation(number: usize) -> anyhow::Result<Publish> {
-    let (package, version) = (number % PACKAGES, number / PACKAGES);
+    let (package, version) = place(number);
     ensure!(version < VERSIONS, "all versions are published");
     Ok(serde_json::from_value(serde_json::json!({
         "name": format!("small-{package}"), "version": format!("1.0.{version}"), "ref": format!("v1.0.{version}"),
