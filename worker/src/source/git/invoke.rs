@@ -81,7 +81,8 @@ impl<'a> Git<'a> {
             config,
             scheme,
             // One that is not there is named as it was given when it is to be started.
-            program: child::find_program(&config.git, &config.search_path).unwrap_or_else(|| config.git.clone()),
+            program: child::find_program(&config.git, &config.search_path)
+                .unwrap_or_else(|| config.git.clone()),
             home,
             inside: None,
         })
