@@ -61,7 +61,8 @@ fn span(request: &Request) -> Span {
 pub fn with_common_layers(router: Router) -> Router {
     let trace = TraceLayer::new_for_http().make_span_with(span).on_response(
         |response: &Response<_>, latency: Duration, span: &Span| {
-            span.record("http.response.status_code", response.status().as_u16());
+            // Signed, since traces hold an unsigned number as text.
+            span.record("http.response.status_code", i64::from(response.status().as_u16()));
             DefaultOnResponse::default().on_response(response, latency, span);
         },
     );

@@ -212,7 +212,7 @@ async fn a_collector_of_opentelemetry_takes_our_spans() {
         let _request = tracing::info_span!(
             "request",
             url.path = "/geheim",
-            http.response.status_code = 404_u16
+            http.response.status_code = 404_i64
         )
         .entered();
     });
