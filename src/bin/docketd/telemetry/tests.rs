@@ -149,7 +149,7 @@ impl Rotel {
         // It takes no port of the system's choice, so we ask for two and give them back.
         let ports = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         let [http, grpc] = ports.map(|port| port.local_addr().unwrap().to_string());
-        let process = Command::new(python.path().join("site-packages/rotel/rotel-agent"))
+        let mut process = Command::new(python.path().join("site-packages/rotel/rotel-agent"))
             .args(["start", "--exporter", "blackhole", "--debug-log", "traces"])
             .args(["--debug-log-verbosity", "detailed"])
             .args(["--otlp-http-endpoint", &http, "--otlp-grpc-endpoint", &grpc])
@@ -159,6 +159,8 @@ impl Rotel {
             .spawn()
             .unwrap();
         while TcpStream::connect(&http).is_err() {
+            let ended = process.try_wait().unwrap();
+            assert!(ended.is_none(), "rotel ended before it listened: {ended:?}");
             tokio::task::yield_now().await;
         }
         Self {
