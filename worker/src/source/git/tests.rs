@@ -275,6 +275,18 @@ async fn a_host_that_does_not_answer_is_our_turn_after_every_attempt() {
     assert_eq!(accepted.join().unwrap(), 3);
 }
 
+/// Given by its name alone, it would be started by a copy of this process.
+#[test]
+fn git_is_started_by_its_whole_path() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = SourceConfig::default();
+    let command = invoke::Git::new(&config, "https", dir.path())
+        .unwrap()
+        .command(&[]);
+    let program = std::path::Path::new(command.as_std().get_program());
+    assert!(program.is_absolute(), "{}", program.display());
+}
+
 #[tokio::test]
 async fn a_missing_git_is_our_turn() {
     let config = SourceConfig {
