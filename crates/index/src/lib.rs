@@ -11,13 +11,13 @@ mod dependants;
 pub mod export;
 pub mod git;
 pub mod import;
+mod installable;
 mod job_change;
 mod known_sets;
 mod mirror;
 mod publish;
 mod release;
 pub mod search;
-mod solver_index;
 mod store;
 pub mod takedown;
 pub mod tarballs;
@@ -29,17 +29,18 @@ use docket_db::Product;
 pub use audit::{AuditError, audit};
 pub use builds::{commit_metadata, record_build};
 pub use dependants::{Dependant, list_breaking, list_dependants};
+pub use installable::{list_installable, load_solver_index};
 pub use job_change::ByJob;
 pub use known_sets::{Difference, KnownSets, SetHead, Sets};
 pub use mirror::{MirrorError, mirror_package_set};
 pub use publish::{Publication, PublishError, bootstrap, list_unsatisfied, publish};
 pub use release::{Release, ReleaseError, find_release_by, release_package_set};
-pub use solver_index::{list_installable, load as load_solver_index};
 pub use store::{
     builds::{Build, Outcome, list as list_builds, list_failed_jobs},
     changes::{
         Change, ChangeFile, NewChange, Repository, last_seq, list as list_changes, lock as lock_changes,
     },
+    installable::Scope,
     package_sets::{
         find as find_package_set, latest as latest_package_set, list as list_package_sets,
         list_versions_holding as list_sets_holding,

@@ -4,6 +4,7 @@ pub mod bases;
 pub mod blob_holds;
 pub mod builds;
 pub mod changes;
+pub mod installable;
 pub mod package_sets;
 pub mod packages;
 pub mod publish_checks;

@@ -11,10 +11,11 @@ use std::{
 
 use bytes::Bytes;
 use docket_core::{
-    digest::Sha256, manifest::Manifest, metadata::PublishedVersion, time::Timestamp, version::Version,
+    digest::Sha256, manifest::Manifest, metadata::PublishedVersion, solver, solver::SolverIndex,
+    time::Timestamp, version::Version,
 };
 use docket_index::{
-    ByJob, Publication, PublishError, Repository, TABLES, bootstrap,
+    ByJob, Publication, PublishError, Repository, Scope, TABLES, bootstrap,
     export::{self, Targets},
     git::GitViews,
     import::{self, ImportError, Sources, TarballSource},
@@ -161,6 +162,41 @@ fn files_below(root: &Path, folder: &Path) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
+/// What is read for one package leads to the plan that the whole registry leads to. One package in forty is looked at.
+async fn build_plans_are_those_of_the_whole_registry(db: &TestDb) {
+    let mut tx = db.db.read().await.unwrap();
+    let compilers = ["0.15.15", "0.15.10", "0.14.9", "0.13.8"].map(version);
+    let registry = docket_index::list_installable(&mut tx, Scope::Everything)
+        .await
+        .unwrap();
+    let mut whole = SolverIndex::builder();
+    for (manifest, compilers) in &registry {
+        whole.add(
+            &manifest.name,
+            manifest.version,
+            &manifest.dependencies,
+            compilers,
+        );
+    }
+    let whole = whole.compilers(compilers).build();
+    for (
+        Manifest {
+            name,
+            version,
+            dependencies,
+            ..
+        },
+        _,
+    ) in registry.iter().step_by(40)
+    {
+        let part = docket_index::load_solver_index(&mut tx, dependencies.keys(), &compilers)
+            .await
+            .unwrap();
+        let plan = |index| solver::plan(index, dependencies, None).map_err(|error| error.to_string());
+        assert_eq!(plan(&part), plan(&whole), "{name}@{version}");
+    }
+}
+
 /// A registry and an index as plain directories, with one package in them.
 fn plain_registry(folder: &Path) -> (PathBuf, PathBuf) {
     let (registry, index) = (folder.join("registry"), folder.join("index"));
@@ -256,6 +292,43 @@ on_both_databases! {
         assert!(docket_index::find_metadata(&mut tx, &"effect".parse().unwrap()).await.unwrap().is_none());
     }
 
+    /// Whoever asks what can be installed gets the part of the registry that matters to the question, and no more.
+    async fn a_question_reads_the_part_of_the_registry_that_matters_to_it(db: TestDb) {
+        let _home = open(&db).await;
+        let any = ">=1.0.0 <9.0.0";
+        for (name, number, dependencies) in [
+            ("prelude", "1.0.0", vec![]),
+            ("prelude", "2.0.0", vec![]),
+            ("effect", "1.0.0", vec![("prelude", any)]),
+            ("console", "1.0.0", vec![("effect", any)]),
+            ("console", "1.1.0", vec![]),
+            ("maybe", "1.0.0", vec![]),
+            ("either", "1.0.0", vec![("console", any), ("maybe", any)]),
+            ("lonely", "1.0.0", vec![]),
+        ] {
+            record(&db, &manifest(name, number, &dependencies)).await.unwrap();
+        }
+        let [console, maybe, unheard_of] = ["console", "maybe", "unheard-of"].map(|name| name.parse().unwrap());
+        let mut tx = db.db.read().await.unwrap();
+        let mut told = async |scope: Scope<'_>| {
+            let found = docket_index::list_installable(&mut tx, scope).await.unwrap();
+            let found = found.iter().map(|(manifest, compilers)| {
+                assert_eq!(compilers, &[version("0.15.15")]);
+                format!("{}@{}", manifest.name, manifest.version)
+            });
+            found.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(told(Scope::Needed(&[])).await, "");
+        assert_eq!(told(Scope::Needed(&[&maybe, &unheard_of])).await, "maybe@1.0.0");
+        let needed = "console@1.0.0 console@1.1.0 effect@1.0.0 prelude@1.0.0 prelude@2.0.0";
+        assert_eq!(told(Scope::Needed(&[&console])).await, needed, "though its newest version needs nothing");
+        let around = "console@1.0.0 console@1.1.0 effect@1.0.0 either@1.0.0 maybe@1.0.0 prelude@1.0.0 prelude@2.0.0";
+        assert_eq!(told(Scope::Around(&console)).await, around);
+        assert_eq!(told(Scope::Around(&maybe)).await, around, "what depends on it needs all that, too");
+        assert_eq!(told(Scope::Around(&unheard_of)).await, "");
+        assert_eq!(told(Scope::Everything).await.split(' ').count(), 8);
+    }
+
     /// Two processes that play the same feed, at once or in steps, make the same commits.
     async fn repositories_are_a_pure_function_of_the_feed(db: TestDb) {
         let home = open(&db).await;
@@ -291,6 +364,7 @@ on_both_databases! {
         assert!(differing.is_empty(), "these files differ: {differing:?}");
         let again = import::import(&db.db, &home.storage, &sources, now(), |_| {}).await.unwrap();
         assert!(again.unchanged);
+        build_plans_are_those_of_the_whole_registry(&db).await;
     }
 
     /// What is imported from a repository with a history goes on from its last commit.

@@ -21,7 +21,7 @@ pub(super) struct Trial {
     pub(super) plan: Result<BTreeMap<PackageName, Version>, SolverError>,
 }
 
-/// Everything in the index.
+/// What is in the index, at least as far as a question goes.
 pub(super) struct Catalogue(pub(super) Vec<Known>);
 
 impl Catalogue {

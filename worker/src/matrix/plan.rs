@@ -3,7 +3,7 @@
 use docket_core::name::PackageName;
 use docket_core::version::Version;
 use docket_db::Tx;
-use docket_index::{Build, Outcome};
+use docket_index::{Build, Outcome, Scope};
 use docket_jobs::worker::Handler;
 use docket_jobs::{Failure, Jobs, NewJob, Run};
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,16 @@ enum Occasion {
     },
     /// A compiler came that is newer than all others.
     NewCompiler { compiler: Version },
+}
+
+impl Occasion {
+    /// What the trials can depend on.
+    fn scope(&self) -> Scope<'_> {
+        match self {
+            Self::Success { name, .. } => Scope::Around(name),
+            Self::NewCompiler { .. } => Scope::Everything,
+        }
+    }
 }
 
 /// Returns what runs plan jobs.
@@ -119,7 +129,7 @@ async fn run(state: &WorkerState, run: &Run) -> Result<(), Failure> {
             cause: Some(cause.into()),
         })?;
     let mut tx = run.jobs().db().read().await?;
-    let known = docket_index::list_installable(&mut tx).await?;
+    let known = docket_index::list_installable(&mut tx, occasion.scope()).await?;
     drop(tx);
     let compilers = state.compilers.versions();
     let trials = tokio::task::spawn_blocking(move || trials(occasion, known, &compilers));

@@ -67,7 +67,7 @@ async fn solve(
     compiler: Option<Version>,
 ) -> Result<(Version, BTreeMap<PackageName, Version>), JobError> {
     let mut tx = run.jobs().db().read().await?;
-    let index = docket_index::load_solver_index(&mut tx, &compilers).await?;
+    let index = docket_index::load_solver_index(&mut tx, required.keys(), &compilers).await?;
     drop(tx);
     let plan = blocking(move || {
         solver::plan(&index, &required, compiler)

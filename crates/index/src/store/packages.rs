@@ -310,25 +310,6 @@ pub(crate) async fn list_hashes(tx: &mut Tx) -> Result<Vec<(String, Sha256)>, Er
         .collect()
 }
 
-/// What the solver needs to know of one version.
-#[derive(Debug, sqlx::FromRow)]
-pub struct ManifestRow {
-    /// The index line.
-    pub manifest: String,
-    /// The compilers it is known to work with: a JSON array.
-    pub compilers: String,
-}
-
-/// Returns every version that is both published and in the index.
-pub async fn list_solver_rows(tx: &mut Tx) -> Result<Vec<ManifestRow>, Error> {
-    const SQL: &str = "
-        SELECT manifest, compilers
-        FROM package_version
-        WHERE manifest IS NOT NULL AND compilers IS NOT NULL
-        ORDER BY name, major, minor, patch";
-    on!(tx, conn => sqlx::query_as(SQL).fetch_all(conn))
-}
-
 /// Returns the names of all packages, sorted.
 pub async fn list_names(tx: &mut Tx) -> Result<Vec<PackageName>, Error> {
     const SQL: &str = "SELECT name FROM package ORDER BY name";

@@ -1,0 +1,73 @@
+//! The versions that can be installed, and how packages are tied together.
+
+use docket_core::name::PackageName;
+use docket_db::{Error, Tx, on};
+
+/// Which packages to read: no more than the answer can depend on, since a registry grows and each publish asks.
+#[derive(Debug, Clone, Copy)]
+pub enum Scope<'a> {
+    /// All of them.
+    Everything,
+    /// These, and what any version of them depends on, directly or not.
+    Needed(&'a [&'a PackageName]),
+    /// This one and those that depend on it, directly or not, and what any of them depends on.
+    Around(&'a PackageName),
+}
+
+/// One version.
+#[derive(Debug, sqlx::FromRow)]
+pub struct Row {
+    /// The index line.
+    pub manifest: String,
+    /// The compilers it is known to work with: a JSON array.
+    pub compilers: String,
+}
+
+/// The rows of some packages, by name and version: `within!(tables, condition)`.
+macro_rules! within {
+    ($tables:expr, $condition:expr) => {
+        concat!(
+            $tables,
+            " SELECT manifest, compilers FROM package_version WHERE manifest IS NOT NULL AND compilers IS NOT NULL ",
+            $condition,
+            " ORDER BY name, major, minor, patch"
+        )
+    };
+}
+
+/// The same for those that are needed by the packages of a first table.
+macro_rules! needed_by {
+    ($first:expr) => {
+        within!(
+            concat!(
+                "WITH RECURSIVE ",
+                $first,
+                ", needed(name) AS (
+                    SELECT name FROM first
+                    UNION SELECT d.dependency FROM needed n JOIN package_dependency d ON d.name = n.name)"
+            ),
+            "AND name IN (SELECT name FROM needed)"
+        )
+    };
+}
+
+/// Returns the versions in `scope` that are both published and in the index, by name and version.
+pub async fn list(tx: &mut Tx, scope: Scope<'_>) -> Result<Vec<Row>, Error> {
+    const EVERYTHING: &str = within!("", "");
+    const NEEDED_SQLITE: &str = needed_by!("first(name) AS (SELECT value FROM json_each($1))");
+    const NEEDED_POSTGRES: &str = needed_by!("first(name) AS (SELECT json_array_elements_text($1::json))");
+    const AROUND: &str = needed_by!(
+        "first(name) AS (
+            SELECT $1
+            UNION SELECT d.name FROM first f JOIN package_dependency d ON d.dependency = f.name)"
+    );
+    let postgres = tx.is_postgres();
+    on!(tx, conn => match scope {
+        Scope::Everything => sqlx::query_as(EVERYTHING),
+        Scope::Needed(names) => {
+            let names = serde_json::to_string(names).expect("names are JSON");
+            sqlx::query_as(if postgres { NEEDED_POSTGRES } else { NEEDED_SQLITE }).bind(names)
+        }
+        Scope::Around(name) => sqlx::query_as(AROUND).bind(name.as_str().to_owned()),
+    }.fetch_all(conn))
+}
