@@ -85,7 +85,7 @@ pub struct Found {
     pub next: Option<Cursor>,
 }
 
-/// Returns up to `limit` packages that have all `words`, after `cursor`.
+/// Returns up to `limit` packages that have all `words`, after `cursor`; all packages when there are no words.
 ///
 /// # Errors
 /// When the database fails.
@@ -95,9 +95,16 @@ pub async fn search(
     cursor: Option<&Cursor>,
     limit: usize,
 ) -> Result<Found, Error> {
-    let after = cursor.map(|cursor| (cursor.rank, cursor.last.as_str()));
     let asked = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
-    let mut rows = summaries::search(tx, &words.0, after, asked).await?;
+    let mut rows = if *words == Words::default() {
+        // All of them match, and equally well: no need to look at each.
+        let after = cursor.map_or("", |cursor| cursor.last.as_str());
+        let all = summaries::list(tx, after, asked).await?;
+        all.into_iter().map(|summary| (0, summary)).collect()
+    } else {
+        let after = cursor.map(|cursor| (cursor.rank, cursor.last.as_str()));
+        summaries::search(tx, &words.0, after, asked).await?
+    };
     let is_more = rows.len() > limit;
     rows.truncate(limit);
     let last = rows.last().map(|(rank, summary)| Cursor {

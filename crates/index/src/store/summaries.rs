@@ -91,20 +91,19 @@ pub async fn search(
         #[sqlx(flatten)]
         summary: SummaryRow,
     }
-    // What was typed is escaped: `%` and `_` are themselves. Without a term everything matches and has one rank.
+    // What was typed is escaped: `%` and `_` are themselves.
     const SQL: &str = "
         SELECT rank, name, version, published_at, license, description
         FROM (SELECT name, version, published_at, license, description,
-                     CAST(CASE WHEN $1 = '' THEN 0
-                               WHEN name LIKE $1 ESCAPE '\\' THEN 0
+                     CAST(CASE WHEN name LIKE $1 ESCAPE '\\' THEN 0
                                WHEN name LIKE $1 || '%' ESCAPE '\\' THEN 1
                                WHEN name LIKE '%' || $1 || '%' ESCAPE '\\' THEN 2
                                ELSE 3 END AS BIGINT) AS rank
               FROM package_summary
               WHERE name || ' ' || lower(description) LIKE '%' || $2 || '%' ESCAPE '\\'
-                AND name || ' ' || lower(description) LIKE '%' || $3 || '%' ESCAPE '\\'
-                AND name || ' ' || lower(description) LIKE '%' || $4 || '%' ESCAPE '\\'
-                AND name || ' ' || lower(description) LIKE '%' || $5 || '%' ESCAPE '\\') AS found
+                AND ($3 = '' OR name || ' ' || lower(description) LIKE '%' || $3 || '%' ESCAPE '\\')
+                AND ($4 = '' OR name || ' ' || lower(description) LIKE '%' || $4 || '%' ESCAPE '\\')
+                AND ($5 = '' OR name || ' ' || lower(description) LIKE '%' || $5 || '%' ESCAPE '\\')) AS found
         WHERE rank > $6 OR (rank = $6 AND name > $7)
         ORDER BY rank, name
         LIMIT $8";
