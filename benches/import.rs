@@ -2,7 +2,10 @@
 //!
 //! `cargo bench --bench import`; the data as for the test `real_registry` of `docket-core`.
 
-use std::{env, fs::File, path::PathBuf, time::Instant};
+#[path = "harness/real_registry.rs"]
+mod real_registry;
+
+use std::time::Instant;
 
 use docket_db::Db;
 use docket_index::import::{Sources, import};
@@ -17,11 +20,7 @@ fn main() -> anyhow::Result<()> {
 
 async fn measure() -> anyhow::Result<()> {
     let (folder, scratch) = (tempfile::tempdir()?, tempfile::tempdir()?);
-    let archive = env::var_os("DOCKET_REAL_REGISTRY").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data/purescript-registry.tar.zst"),
-        PathBuf::from,
-    );
-    tar::Archive::new(zstd::Decoder::new(File::open(archive)?)?).unpack(folder.path())?;
+    real_registry::unpack(folder.path())?;
     let sources = Sources {
         registry: folder.path().to_owned(),
         index: folder.path().join("index"),

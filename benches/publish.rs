@@ -1,9 +1,12 @@
-//! How long a small package takes from `POST /publish` to success, split by step, through the real `docketd` with the stand-in compiler.
+//! How long a small package takes from `POST /publish` to success, split by step, through the real `docketd` with the stand-in compiler:
+//! into an empty registry and into the real one.
 //!
 //! `cargo bench --bench publish`. Packages are published one after another; the steps are read off the job log's times.
 
 #[path = "harness/docketd.rs"]
 mod docketd;
+#[path = "harness/real_registry.rs"]
+mod real_registry;
 
 use std::{fs, path::Path, process::Command, time::Instant};
 
@@ -32,40 +35,57 @@ fn main() -> anyhow::Result<()> {
 }
 
 async fn measure() -> anyhow::Result<()> {
-    let folder = tempfile::tempdir()?;
-    let folder = folder.path();
+    let (empty, full) = (tempfile::tempdir()?, tempfile::tempdir()?);
+    import_real_registry(full.path())?;
+    let mut empty = publish_all(empty.path()).await?;
+    let mut full = publish_all(full.path()).await?;
+    println!("{PACKAGES} packages, milliseconds, into an empty registry and into the real one");
+    println!("{:32} | median |   max | median |   max", "step");
+    let names = STEPS.iter().map(|(name, _)| *name);
+    let names = names.chain(["end of the job", "POST to success, at the client"]);
+    for ((name, empty), full) in names.zip(&mut empty).zip(&mut full) {
+        println!("{name:32} | {} | {}", median_and_max(empty), median_and_max(full));
+    }
+    Ok(())
+}
+
+/// Gives the server in `folder` the packages, versions and sets that the real one has.
+fn import_real_registry(folder: &Path) -> anyhow::Result<()> {
+    let source = tempfile::tempdir()?;
+    real_registry::unpack(source.path())?;
+    let status = Command::new(docketd::program())
+        .current_dir(folder)
+        .args(["import", "--data", "data", "--registry"])
+        .arg(source.path())
+        .arg("--index")
+        .arg(source.path().join("index"))
+        .status()?;
+    ensure!(status.success(), "docketd import failed");
+    Ok(())
+}
+
+/// Publishes all packages with a server in `folder`; returns how long each step took, and last the whole, for each of them.
+async fn publish_all(folder: &Path) -> anyhow::Result<Vec<Vec<f64>>> {
     for number in 0..=PACKAGES {
         write_package(folder, number)?;
     }
     let server = Docketd::start(folder, "")?;
     let client = Client::new(&server.url)?;
-    let mut totals = Vec::new();
-    let mut steps = vec![Vec::new(); STEPS.len() + 1];
+    let mut steps = vec![Vec::new(); STEPS.len() + 2];
     // The first one warms up caches and is not counted.
     for number in 0..=PACKAGES {
         let (total, times) = publish(&client, number).await?;
         if number > 0 {
-            totals.push(total);
+            let times = times.into_iter().chain([total]);
             steps.iter_mut().zip(times).for_each(|(all, time)| all.push(time));
         }
     }
-    println!("{PACKAGES} packages, milliseconds");
-    println!("{:32} | median |   max", "step");
-    let names = STEPS.iter().map(|(name, _)| *name).chain(["end of the job"]);
-    for (name, times) in names.zip(&mut steps) {
-        print_row(name, times);
-    }
-    print_row("POST to success, at the client", &mut totals);
-    Ok(())
+    Ok(steps)
 }
 
-fn print_row(name: &str, times: &mut [f64]) {
+fn median_and_max(times: &mut [f64]) -> String {
     times.sort_by(f64::total_cmp);
-    println!(
-        "{name:32} | {:6.1} | {:5.1}",
-        times[times.len() / 2],
-        times[times.len() - 1]
-    );
+    format!("{:6.1} | {:5.1}", times[times.len() / 2], times[times.len() - 1])
 }
 
 /// Publishes one package; returns the time the client waited, and how long each step took, in milliseconds.

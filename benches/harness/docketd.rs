@@ -1,6 +1,7 @@
 //! The real server, with the stand-in as its only compiler.
 
 use std::{
+    ffi::OsString,
     fs,
     io::{BufRead, BufReader},
     path::Path,
@@ -16,11 +17,15 @@ pub(crate) struct Docketd {
     pub(crate) url: String,
 }
 
+/// The `docketd` that is measured: the one that was built with the benchmark, or the one that DOCKET_BENCH_PROGRAM names.
+pub(crate) fn program() -> OsString {
+    std::env::var_os("DOCKET_BENCH_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_docketd").into())
+}
+
 impl Docketd {
     /// Starts it in `folder`, where packages come from `git/OWNER/REPO`, and waits for its address. `configuration` is added to what it needs.
     pub(crate) fn start(folder: &Path, configuration: &str) -> anyhow::Result<Self> {
-        let program =
-            std::env::var_os("DOCKET_BENCH_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_docketd").into());
+        let program = program();
         let compilers = folder.join("compilers");
         fs::create_dir_all(&compilers)?;
         fs::copy(&program, compilers.join("purs"))?;

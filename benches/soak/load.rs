@@ -26,7 +26,8 @@ pub(crate) struct Load {
     url: String,
     client: Client,
     next: AtomicUsize,
-    published: AtomicUsize,
+    /// The numbers of the operations that have succeeded.
+    published: Mutex<Vec<usize>>,
     requests: AtomicUsize,
     watched: AtomicUsize,
     /// The job that was asked for last.
@@ -39,7 +40,7 @@ impl Load {
             url: url.to_owned(),
             client: Client::new(url)?,
             next: AtomicUsize::new(0),
-            published: AtomicUsize::new(0),
+            published: Mutex::default(),
             requests: AtomicUsize::new(0),
             watched: AtomicUsize::new(0),
             job: Mutex::new(None),
@@ -48,7 +49,7 @@ impl Load {
 
     /// How many versions were published.
     pub(crate) fn published(&self) -> usize {
-        self.published.load(Ordering::Relaxed)
+        self.published.lock().expect("nobody panics").len()
     }
 
     /// How many requests were answered.
@@ -68,7 +69,8 @@ impl Load {
     /// Publishes one version after the other, and follows each.
     pub(crate) async fn publish(self: std::sync::Arc<Self>) -> anyhow::Result<()> {
         loop {
-            let operation = packages::operation(self.next.fetch_add(1, Ordering::Relaxed))?;
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            let operation = packages::operation(number)?;
             let job = self.client.publish(&operation).await?;
             *self.job.lock().expect("nobody panics") = Some(job.to_string());
             let mut log = self.client.follow(job, 0, Level::Info);
@@ -78,13 +80,22 @@ impl Load {
                 }
             };
             ensure!(outcome.success, "a publish failed");
-            Self::count(&self.published);
+            self.published.lock().expect("nobody panics").push(number);
+        }
+    }
+
+    /// Waits until there is something to look at.
+    async fn begun(&self) {
+        while self.published() == 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
     /// An address to look at; what is there changes with what was published.
     fn path(&self, number: usize) -> String {
-        let (package, version) = packages::place((number * 7) % self.published().max(1));
+        let published = self.published.lock().expect("nobody panics");
+        let (package, version) = packages::place(published[(number * 7) % published.len()]);
+        drop(published);
         let job = self
             .job
             .lock()
@@ -102,7 +113,7 @@ impl Load {
             9 => "/api/v1/jobs?include_completed=true&order=DESC".to_owned(),
             10 => format!("/small-{package}/1.0.{version}.tar.gz"),
             11 => format!("/index/sm/al/small-{package}"),
-            12 => format!("/search?q=small-{package}"),
+            12 => format!("/packages?q=small-{package}"),
             _ => "/feeds/versions.atom".to_owned(),
         }
     }
@@ -110,6 +121,7 @@ impl Load {
     /// Reads one page after the other over connections that stay.
     pub(crate) async fn read(self: std::sync::Arc<Self>) -> anyhow::Result<()> {
         let http = reqwest::Client::builder().no_proxy().build()?;
+        self.begun().await;
         loop {
             let path = self.path(self.requests());
             let answer = http
@@ -117,7 +129,7 @@ impl Load {
                 .header(ACCEPT, "text/html,*/*")
                 .send()
                 .await?;
-            ensure!(!answer.status().is_server_error(), "{path}: {}", answer.status());
+            ensure!(answer.status().is_success(), "{path}: {}", answer.status());
             answer.bytes().await?;
             Self::count(&self.requests);
         }
@@ -126,6 +138,7 @@ impl Load {
     /// Connects, asks once, and goes away; each third time in the middle of the answer.
     pub(crate) async fn come_and_go(self: std::sync::Arc<Self>) -> anyhow::Result<()> {
         let address = self.address();
+        self.begun().await;
         for number in 0.. {
             let mut stream = TcpStream::connect(address).await?;
             let path = self.path(self.requests());

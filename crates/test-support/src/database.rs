@@ -3,7 +3,7 @@
 use docket_db::{Db, Product, sqlx};
 use sqlx::Connection;
 
-/// A database that is gone when the test ends.
+/// A database for one test alone. SQLite's is gone with this value, PostgreSQL's with the server of the run.
 pub struct TestDb {
     /// The database.
     pub db: Db,
