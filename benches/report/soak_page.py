@@ -95,8 +95,12 @@ What grew with the registry, by 2 to 3 MB a minute, was mended when it was found
 
 - Each publish read all manifests to make its build plan: lists that were longer each time, in the memory of whatever thread made them. It reads those that the
   plan can hold.
-- The caches that SQLite has for each of its up to 17 connections: a page that is read often is soon in all of them. Connections for reading keep 64 KiB each and
-  leave the rest to the cache of the system; as many requests were answered in the same time.
+- The caches that SQLite has for each of its connections: a page that is read often is soon in all of them. Connections for reading keep 64 KiB each and leave the
+  rest to the cache of the system.
+- Each connection of SQLite is a thread, and each thread has memory that it does not use at the moment. There are 8 for reading on two processors in place of 16: 10 MB
+  less, which no longer grow by 0.3 to 0.5 MB a minute.
+
+As many requests were answered in the same time with each of these.
 """
 
 

@@ -1,6 +1,6 @@
 //! Opening a database from its URL.
 
-use std::{io, str::FromStr, time::Duration};
+use std::{io, num::NonZero, str::FromStr, thread, time::Duration};
 
 use sqlx::{
     ConnectOptions, Connection, PgPool, SqlitePool,
@@ -22,12 +22,19 @@ const SETTINGS: &str = "
     SELECT set_config(name, coalesce(nullif(setting, '0'), '30s'), false), set_config('jit', 'off', false)
     FROM pg_settings WHERE name = 'idle_in_transaction_session_timeout'";
 
-/// How many connections one process keeps at most.
+/// How many connections to PostgreSQL one process keeps at most.
 const MAX_CONNECTIONS: u32 = 16;
 
 /// How much of the database each reading connection of SQLite keeps in memory, in KiB, as SQLite writes it: with a minus. Each has a cache of its own, and behind
-/// all of them is that of the system: more of it costs memory 16 times, for as long as the database grows, and saves no time (docs/benchmarks/soak.md).
+/// all of them is that of the system: more of it costs memory many times, for as long as the database grows, and saves no time (docs/benchmarks/soak.md).
 const READ_CACHE: &str = "-64";
+
+/// How many connections for reading SQLite one process keeps at most. Each is a thread that computes, so more than two for each processor only take memory;
+/// but a long reading, such as that of a backup, keeps one, and pages must not wait for it.
+fn max_readers() -> u32 {
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    u32::try_from(2 * processors).unwrap_or(u32::MAX).clamp(8, 32)
+}
 
 /// A database: a handle that is cheap to clone.
 #[derive(Debug, Clone)]
@@ -85,7 +92,7 @@ impl Db {
             .await
             .map_err(&unreachable)?;
         let read = SqlitePoolOptions::new()
-            .max_connections(MAX_CONNECTIONS)
+            .max_connections(max_readers())
             .acquire_timeout(CONNECT_TIMEOUT)
             .connect_with(options.read_only(true).pragma("cache_size", READ_CACHE))
             .await
