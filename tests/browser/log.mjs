@@ -8,6 +8,9 @@ const seqs = (page) => page.$$eval("#log li", (items) => items.map((item) => Num
 /** The messages of the lines in the document. */
 const messages = (page) => page.$$eval("#log .message", (all) => all.map((message) => message.textContent));
 
+/** Clicks what leads to another page, and waits until that is there as a whole: a click alone waits for its beginning. */
+const go = (page, target) => Promise.all([page.waitForEvent("load"), page.click(target)]);
+
 /** True when the line with this text can be seen. */
 const isSeen = (page, text) =>
   page.evaluate((wanted) => {
@@ -385,7 +388,7 @@ await play({
     await check();
     const plain = await openLog(open, id, "", { javaScriptEnabled: false });
     assertEqual((await messages(plain)).slice(0, 3), shown);
-    await plain.click("#L4 a.whole");
+    await go(plain, "#L4 a.whole");
     assertEqual((await messages(plain))[0].length, long.length);
   },
 
@@ -397,17 +400,17 @@ await play({
     let page = await openLog(open, id, "", options);
     assertEqual((await messages(page)).at(-1), "line 2500 of many", "the newest lines of a job that runs");
     assert(await page.$("noscript meta[http-equiv=refresh], meta[http-equiv=refresh]"), "the page looks again by itself");
-    await page.click("text=Lines before these");
+    await go(page, "text=Lines before these");
     assertEqual((await messages(page))[0], "line 501 of many");
     await ask("end");
     page = await openLog(open, id, "", options);
     assertEqual((await messages(page))[0], "line 1 of many");
     assert(await page.isHidden("[data-do=follow]"), "nothing is shown that needs scripts");
-    await page.click("text=Go on");
-    await page.click("text=Go on");
+    await go(page, "text=Go on");
+    await go(page, "text=Go on");
     assertEqual((await messages(page)).at(-1), "line 2500 of many");
     await page.fill("[name=search]", "line 77 ");
-    await page.click(".log-filter button");
+    await go(page, ".log-filter button");
     assertEqual(await messages(page), ["line 77 of many"]);
     await page.click(".log-step");
     assert(await page.isHidden("#L77"), "steps fold without scripts too");
