@@ -41,28 +41,29 @@ macro_rules! within {
 /// one name after the other (LATERAL), and to have all names before it reads versions (ARRAY): 7 ms in place of 300 for `halogen` in the real registry.
 macro_rules! needed_by {
     (sqlite, $first:expr) => {
-        within!(
-            concat!(
-                "WITH RECURSIVE first(name) AS (",
-                $first,
-                "), needed(name) AS (
-                    SELECT name FROM first
-                    UNION SELECT d.dependency FROM needed n JOIN package_dependency d ON d.name = n.name)"
-            ),
-            "AND name IN (SELECT name FROM needed)"
+        needed_by!(
+            $first,
+            "JOIN package_dependency d ON d.name = n.name",
+            "IN (SELECT name FROM needed)"
         )
     };
     (postgres, $first:expr) => {
+        needed_by!(
+            $first,
+            "CROSS JOIN LATERAL (SELECT DISTINCT dependency FROM package_dependency WHERE name = n.name) d",
+            "= ANY(ARRAY(SELECT name FROM needed))"
+        )
+    };
+    ($first:expr, $dependencies:expr, $among_them:expr) => {
         within!(
             concat!(
                 "WITH RECURSIVE first(name) AS (",
                 $first,
-                "), needed(name) AS (
-                    SELECT name FROM first
-                    UNION SELECT d.dependency FROM needed n CROSS JOIN LATERAL (
-                        SELECT DISTINCT dependency FROM package_dependency WHERE name = n.name) d)"
+                "), needed(name) AS (SELECT name FROM first UNION SELECT d.dependency FROM needed n ",
+                $dependencies,
+                ")"
             ),
-            "AND name = ANY(ARRAY(SELECT name FROM needed))"
+            concat!("AND name ", $among_them)
         )
     };
 }
